@@ -1,0 +1,1 @@
+"""One role, one prompt, one typed answer, one deterministic baseline."""

@@ -1,0 +1,1 @@
+"""The HTTP and WebSocket face of the desk, and its dashboard."""

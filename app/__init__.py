@@ -1,0 +1,1 @@
+"""The application: settings, composition root, sessions and the command line."""

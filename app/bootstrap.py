@@ -1,0 +1,270 @@
+"""The composition root: the only place where the rooms are wired together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from app.bus import Bus
+from app.halts import Halts
+from app.settings import ModelKey, Settings
+from domain.clock import EPOCH, LiveClock, SimulatedClock
+from domain.events import DeskEvent
+from domain.halt import Halt
+from domain.money import Currency, Money, Symbol
+from domain.ports import Journal
+from graph.context import CycleContext, RecordSink, declared_features
+from graph.engine import CycleRunner, Engine
+from graph.proposal import BlendPolicy
+from graph.tally import Tally
+from risk.limits import DEFAULTS, RiskLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from execution.guardian import StopGuardian
+    from execution.order_desk import OrderDesk
+    from execution.paper import PaperVenue
+    from llm.budget import Budget
+    from llm.calls import Model
+    from llm.config import ModelSettings
+    from market.feed import Feed
+    from portfolio.portfolio import Portfolio
+    from tools.registry import Registry
+
+SYNTHETIC_START = datetime(2026, 1, 5, tzinfo=UTC)
+"""Where the simulated market begins when nobody says: its time is a function of its tape, not of today."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """One wired session. `resumed` tells whether it goes on where an earlier run stopped."""
+
+    session: str
+    settings: Settings
+    feed: Feed
+    clock: SimulatedClock
+    portfolio: Portfolio
+    limits: RiskLimits
+    venue: PaperVenue
+    orders: OrderDesk
+    guardian: StopGuardian
+    journal: Journal
+    halts: Halts
+    bus: Bus
+    tally: Tally
+    context: CycleContext
+    engine: Engine
+    model: Model | None
+    model_settings: ModelSettings | None
+    budget: Budget | None
+    tools: Registry
+    resumed: bool
+
+
+def limits_of(settings: Settings) -> RiskLimits:
+    """The limits in force: the conservative defaults, what the configuration says, the session's symbols."""
+    told: dict[str, object] = {**DEFAULTS, "allowed_symbols": settings.session.symbols}
+    told["max_quote_age"] = settings.max_age()
+    return RiskLimits.from_mapping({**told, **settings.risk})
+
+
+def model_settings(settings: Settings, key: ModelKey | None) -> ModelSettings | None:
+    """Which endpoint answers; None when models are switched off or no key stands in the environment."""
+    from domain.errors import ConfigError
+    from llm.config import build, from_preset
+
+    told = settings.models
+    if not told.enabled or key is None:
+        return None
+    given: dict[str, object] = {
+        "base_url": told.base_url,
+        "model": told.model,
+        "roles": told.roles or None,
+        "deadline_seconds": told.deadline_seconds,
+        "max_tokens": told.max_tokens,
+        "temperature": told.temperature,
+    }
+    preset = told.preset or key.preset
+    if preset != "custom":
+        return from_preset(preset, key.secret, given)
+    missing = [name for name in ("base_url", "model") if given[name] is None]
+    if missing:
+        raise ConfigError(f"models.preset is custom, but models.{missing[0]} is not set", fix="Name both")
+    return build(
+        {name: value for name, value in {**given, "api_key": key.secret}.items() if value is not None}
+    )
+
+
+def costs_of(settings: Settings) -> dict[str, str]:
+    """What trading is assumed to cost, in words for a report."""
+    costs = settings.costs
+    return {"maker": f"{costs.maker:f}", "taker": f"{costs.taker:f}", "slippage": costs.slippage}
+
+
+def build_feed(settings: Settings) -> Feed:
+    """The market that the settings name. Raises DataError or UnknownSymbol."""
+    symbols = tuple(Symbol(symbol) for symbol in settings.session.symbols)
+    market, timeframe = settings.market, settings.session.timeframe
+    if market.source == "replay" and market.candles is not None:
+        from market.replay import ReplayFeed
+
+        return ReplayFeed(market.candles, symbols, timeframe, market.start, market.end, market.stamps)
+    from simulator.synthetic import SyntheticFeed
+
+    return SyntheticFeed(
+        seed=market.seed, symbols=symbols, timeframe=timeframe, start=market.start or SYNTHETIC_START
+    )
+
+
+def build_desk(
+    settings: Settings,
+    *,
+    session: str,
+    journal: Journal,
+    records: RecordSink,
+    cycles: Callable[[CycleContext], CycleRunner],
+    key: ModelKey | None = None,
+    halt: Halt | None = None,
+    past: Sequence[DeskEvent] = (),
+) -> Desk:
+    """Wire one session. `past` are its journaled events when it goes on after a stop or a crash.
+
+    Raises ConfigError, DataError, or JournalCorrupt when the past contradicts itself.
+    """
+    from execution.facts import FactsSource
+    from execution.guardian import StopGuardian
+    from execution.order_desk import OrderDesk
+    from execution.paper import PaperVenue
+    from market.features import FeatureEngine
+    from market.snapshot import SnapshotBuilder
+    from portfolio.portfolio import Portfolio
+    from strategies.catalog import make_all
+    from tools.catalog import standard_tools
+
+    limits = limits_of(settings)
+    feed = build_feed(settings)
+    clock, bus, tally = SimulatedClock(_beginning(settings)), Bus(), Tally()
+    capital = Money(settings.session.capital, Currency(settings.session.currency))
+    portfolio = Portfolio(capital, feed.instruments)
+    halts = Halts(halt, journal, clock, bus.publish)
+    facts = FactsSource(portfolio, feed, halts.state, limits)
+    venue = PaperVenue(feed, _matching(settings, feed, portfolio))
+    orders = OrderDesk(
+        venue=venue,
+        portfolio=portfolio,
+        facts=facts,
+        limits=limits,
+        journal=journal,
+        clock=clock,
+        publish=bus.publish,
+    )
+    chosen, budget, model = _model(settings, key)
+    tools = standard_tools()
+    agents = _agents(tools, model, chosen)
+    strategies = make_all(settings.decision.strategies)
+    features = FeatureEngine(feed, declared_features(strategies, *agents.values()))
+    guardian = StopGuardian(orders, portfolio, feed, clock, session=session)
+    context = CycleContext(
+        session=session,
+        feed=feed,
+        clock=clock,
+        snapshots=SnapshotBuilder(feed, features, settings.max_age()),
+        portfolio=portfolio,
+        facts=facts,
+        limits=limits,
+        desk=orders,
+        journal=journal,
+        records=records,
+        publish=bus.publish,
+        halt=halts.state,
+        strategies=strategies,
+        policy=BlendPolicy(settings.decision.max_weight, settings.decision.rebalance_band),
+        **agents,
+    )
+    bus.subscribe(tally.see)
+    engine = Engine(
+        context=context,
+        clock=clock,
+        features=features,
+        guardian=guardian,
+        cycle_runner=cycles(context),
+        tally=tally,
+        decide_every=settings.session.decide_every,
+    )
+    if past:
+        orders.restore(past)
+        engine.resume(past)
+        last = tally.last.at if tally.last is not None else None
+        venue.restore(((order, last) for order in orders.open_orders()), portfolio.balances())
+    return Desk(
+        session=session,
+        settings=settings,
+        feed=feed,
+        clock=clock,
+        portfolio=portfolio,
+        limits=limits,
+        venue=venue,
+        orders=orders,
+        guardian=guardian,
+        journal=journal,
+        halts=halts,
+        bus=bus,
+        tally=tally,
+        context=context,
+        engine=engine,
+        model=model,
+        model_settings=chosen,
+        budget=budget,
+        tools=tools,
+        resumed=bool(past),
+    )
+
+
+def _beginning(settings: Settings) -> datetime:
+    """The desk's time before its first bar."""
+    market = settings.market
+    return market.start or (SYNTHETIC_START if market.source == "synthetic" else EPOCH)
+
+
+def _matching(settings: Settings, feed: Feed, portfolio: Portfolio) -> Any:
+    from simulator.costs import BookWalk, FeeSchedule, NextOpen
+    from simulator.matching import MatchingCore
+
+    costs = settings.costs
+    fill_model = BookWalk() if costs.slippage == "book" else NextOpen()
+    return MatchingCore(
+        feed.instruments, FeeSchedule(costs.maker, costs.taker), fill_model, portfolio.balances()
+    )
+
+
+def _model(
+    settings: Settings, key: ModelKey | None
+) -> tuple[ModelSettings | None, Budget | None, Model | None]:
+    chosen = model_settings(settings, key)
+    if chosen is None:
+        return None, None, None
+    from llm.budget import Budget
+    from llm.client import ModelClient
+
+    told = settings.models
+    budget = Budget(daily_tokens=told.daily_tokens, daily_cost=told.daily_cost, clock=LiveClock())
+    return chosen, budget, ModelClient(chosen, budget=budget)
+
+
+def _agents(tools: Registry, model: Model | None, chosen: ModelSettings | None) -> dict[str, Any]:
+    from agents.asking import DEFAULT_DEADLINE
+    from agents.execution_trader import ExecutionTrader
+    from agents.market_analyst import MarketAnalyst
+    from agents.risk_analyst import RiskAnalyst
+    from agents.sentiment_analyst import SentimentAnalyst
+
+    deadline = chosen.deadline_seconds if chosen is not None else DEFAULT_DEADLINE
+    return {
+        "market_analyst": MarketAnalyst(tools=tools, model=model, deadline=deadline),
+        "sentiment_analyst": SentimentAnalyst(tools=tools, model=model, deadline=deadline),
+        "risk_analyst": RiskAnalyst(tools=tools, model=model, deadline=deadline),
+        "execution_trader": ExecutionTrader(tools=tools, model=model, deadline=deadline),
+    }

@@ -1,0 +1,243 @@
+"""From settings to a finished run: opens what a session needs, drives it, closes it, sums it up."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import gc
+import importlib
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from app.activity import Activity
+from app.bootstrap import Desk, build_desk, costs_of, model_settings
+from app.console import Console
+from app.history import SessionHistory, fold
+from app.home import Home
+from app.service import LiveDesk
+from app.session import SessionRun
+from app.settings import ModelKey, Settings
+from domain.events import DeskEvent, SessionStarted
+from domain.halt import Halt
+
+if TYPE_CHECKING:
+    from graph.context import CycleContext
+    from graph.engine import CycleRunner
+    from memory.journal import SqliteJournal
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the command line asked of this run."""
+
+    bars: int | None = None
+    new: bool = False
+    serve: bool = False
+    linger: bool = False
+
+
+Say = Callable[[str], None]
+
+
+async def run_session(
+    settings: Settings, home: Home, key: ModelKey | None, told: Told, say: Say
+) -> dict[str, Any]:
+    """Run one session in a locked home until its end or a signal; what it came to.
+
+    Ctrl-C (SIGINT) and SIGTERM end it cleanly. Raises DeskError subclasses as documented on each part.
+    """
+    from memory.database import open_database
+    from memory.journal import SqliteJournal
+    from memory.records import RecordStore
+
+    spare_the_collector()
+    journal = SqliteJournal(home.database)
+    engine = open_database(home.database)
+    records = RecordStore(engine, journal)
+    try:
+        session, past, halt = _choose(journal, settings, told.new)
+        async with _cycles(settings, home, key) as cycles:
+            desk = build_desk(
+                settings,
+                session=session,
+                journal=journal,
+                records=records,
+                cycles=cycles,
+                key=key,
+                halt=halt,
+                past=past,
+            )
+            run = SessionRun(desk, requests=home.requests, bars=told.bars)
+            return await _drive(run, records, home, told, past, say)
+    finally:
+        journal.close()
+        engine.dispose()
+
+
+def spare_the_collector() -> None:
+    """Let the garbage collector look less often: the desk's messages are trees, counting frees them.
+
+    What was imported is set aside for good. Measured on the order path, where a collection in the middle of
+    an order costs more than the order.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 1000, 100)
+    atexit.register(gc.freeze)  # a last look at everything took up to three seconds of Ctrl-C
+
+
+def _choose(
+    journal: SqliteJournal, settings: Settings, new: bool
+) -> tuple[str, Sequence[DeskEvent], Halt | None]:
+    """The session to run: the last one when it is unfinished and was told the same, else a new one."""
+    events = [event for _, event in journal.events()]
+    history = fold(events)
+    last = history.latest
+    if last is not None and not new and _goes_on(last, settings):
+        return last.started.session, _of(events, last.started.session), history.halt
+    number = len(history.sessions) + 1
+    return f"s{number:04d}{secrets.token_hex(2)}", (), history.halt
+
+
+def _goes_on(last: SessionHistory, settings: Settings) -> bool:
+    return not last.ended and last.started.config_hash == settings.fingerprint()
+
+
+def _of(events: Sequence[DeskEvent], session: str) -> Sequence[DeskEvent]:
+    """The events from the first start of the last session on; sessions do not overlap."""
+    for index, event in enumerate(events):
+        if isinstance(event, SessionStarted) and event.session == session:
+            return events[index:]
+    return ()
+
+
+@contextlib.asynccontextmanager
+async def _cycles(
+    settings: Settings, home: Home, key: ModelKey | None
+) -> AsyncIterator[Callable[[CycleContext], CycleRunner]]:
+    """How cycles are run: as a LangGraph with checkpoints in the home, or inline.
+
+    Both run the same node functions, and a test holds them equal decision for decision. Without a model a
+    cycle takes less time than a checkpoint, and recovery rests on the journal alone: so at full speed there
+    is nothing to gain from the graph. See docs/decisions/0031-cycles-at-full-speed-run-inline.md.
+    """
+    chosen = settings.decision.runner
+    hurried = settings.market.speed == "max" and model_settings(settings, key) is None
+    if chosen == "inline" or (chosen == "auto" and hurried):
+        from graph.inline import run_inline
+
+        yield lambda context: partial(run_inline, context)
+        return
+    from graph.build import runner
+    from graph.checkpoints import CheckpointedRunner, open_checkpoints
+
+    async with open_checkpoints(home.checkpoints) as saver:
+        yield lambda context: CheckpointedRunner(runner(context, saver), saver)
+
+
+async def _drive(
+    run: SessionRun, records: Any, home: Home, told: Told, past: Sequence[DeskEvent], say: Say
+) -> dict[str, Any]:
+    desk = run.desk
+    activity = Activity(desk.tools, desk.model_settings)
+    service = LiveDesk(run, records, activity)
+    for event in past:
+        service.see(event)
+    desk.bus.subscribe(activity.see)
+    desk.bus.subscribe(service.see)
+    pace = _pace(desk.settings)
+    if pace is not None:
+        desk.bus.subscribe(Console(say).see)
+    started = time.perf_counter()
+    before = desk.tally.bars
+    with _signals(run):
+        async with _served(service, home, desk.settings, told, say) as url:
+            home.announce(desk.session, url)
+            try:
+                for found in await run.start():
+                    say(found)
+                await run.run(pace)
+                seconds = time.perf_counter() - started
+                await run.close()
+                if told.linger and run.state == "finished":
+                    say("The tape has ended; the dashboard stays up. Ctrl-C ends it.")
+                    await run.wait_for_stop()
+            finally:
+                await run.close()
+                await _let_go(desk)
+    return _summary(run, bars=desk.tally.bars - before, seconds=seconds)
+
+
+def _pace(settings: Settings) -> float | None:
+    speed = settings.market.speed
+    return None if speed == "max" else settings.session.timeframe.seconds / speed
+
+
+@contextlib.contextmanager
+def _signals(run: SessionRun) -> Any:
+    loop = asyncio.get_running_loop()
+    ours = (signal.SIGINT, signal.SIGTERM)
+    for number in ours:
+        loop.add_signal_handler(number, run.stop)
+    try:
+        yield
+    finally:
+        for number in ours:
+            loop.remove_signal_handler(number)
+
+
+@contextlib.asynccontextmanager
+async def _served(
+    service: LiveDesk, home: Home, settings: Settings, told: Told, say: Say
+) -> AsyncIterator[str | None]:
+    """The API and the dashboard, when they are asked for.
+
+    The API stands above this room, so it is plugged in by name, as an ASGI server is told its application:
+    see docs/decisions/0030-the-api-is-plugged-in.md.
+    """
+    if not told.serve:
+        yield None
+        return
+    application = importlib.import_module("api.application")
+    server = importlib.import_module("api.server")
+    token = home.token()
+    app = application.create_app(service, token)
+    async with server.serve(app, settings.api.host, settings.api.port) as address:
+        say(f"Dashboard: {address.dashboard(token)}")
+        yield address.url
+
+
+async def _let_go(desk: Desk) -> None:
+    close = getattr(desk.model, "close", None)
+    if close is not None:
+        await close()
+
+
+def _summary(run: SessionRun, *, bars: int, seconds: float) -> dict[str, Any]:
+    from backtest.runner import summarize
+
+    desk = run.desk
+    open_orders = desk.orders.open_orders()
+    told = summarize(
+        desk.tally,
+        equity=desk.portfolio.equity,
+        costs=costs_of(desk.settings),
+        wall_seconds=seconds,
+        bars_run=bars,
+    )
+    return {
+        "session": desk.session,
+        "state": run.state,
+        "resumed": desk.resumed,
+        **told.as_mapping(),
+        "positions": len(desk.portfolio.positions),
+        "open_orders": len(open_orders),
+        "resting_stops": sum(order.intent.trigger_price is not None for order in open_orders),
+        "unknown_orders": sum(order.status == "unknown" for order in open_orders),
+    }

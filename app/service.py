@@ -1,0 +1,217 @@
+"""The running desk as the API sees it: reads show the state now, actions go through the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from app.activity import Activity, graph_view
+from app.chat import Chat
+from app.decision_views import Decision, DecisionSummary
+from app.explaining import Refused
+from app.session import SessionRun
+from app.version import desk_version
+from app.viewing import (
+    account_view,
+    decision_summary,
+    decision_view,
+    equity_points,
+    halt_view,
+    order_view,
+    position_views,
+    stops_of,
+)
+from app.views import (
+    AgentView,
+    CandleView,
+    ChatReply,
+    Counts,
+    EquityPoint,
+    Graph,
+    HaltAction,
+    HaltResult,
+    Health,
+    ModelUse,
+    OrderView,
+    PositionView,
+    PriceView,
+    Status,
+)
+from domain.errors import UnknownSymbol
+from domain.events import CycleRecorded, DeskEvent, EquityMarked, EventSink, IntentRefused
+from domain.money import Symbol
+from domain.orders import Order, OrderStatus
+
+if TYPE_CHECKING:
+    from memory.records import Records
+
+_DECISIONS_SHOWN = 200
+
+
+class LiveDesk:
+    """Implements the API's `DeskService` over one running session."""
+
+    def __init__(self, run: SessionRun, records: Records, activity: Activity) -> None:
+        self._run = run
+        self._desk = run.desk
+        self._records = records
+        self._activity = activity
+        self._chat = Chat(self, run, records)
+        self._started_at: datetime | None = None
+        self._curve: list[tuple[datetime, Decimal, Decimal]] = []
+        self._hashes: dict[str, str] = {}
+        self._vetoed: dict[str, IntentRefused] = {}
+
+    def see(self, event: DeskEvent) -> None:
+        """Listen: the curve with its cash is kept for the chart, the hash of each decision for its view."""
+        match event:
+            case EquityMarked():
+                self._curve.append((event.at, event.equity, event.cash))
+                self._started_at = self._started_at or event.at
+            case CycleRecorded():
+                self._hashes[event.cycle_id] = event.record_hash
+            case IntentRefused():
+                self._vetoed[event.intent.client_id] = event
+            case _:
+                return
+
+    def find_order(self, client_id: str) -> Order | None:
+        """An order by its client id, those that the gate refused in the graph included."""
+        known = self._desk.orders.orders.get(client_id)
+        vetoed = self._vetoed.get(client_id)
+        if known is not None or vetoed is None:
+            return known
+        order = Order(vetoed.intent)
+        order.move(OrderStatus.REFUSED, vetoed.at, "; ".join(item.message for item in vetoed.breaches))
+        return order
+
+    def refused(self, client_id: str) -> Refused | None:
+        """At which stage the gate refused an intent and why; None when it did not."""
+        event = self._vetoed.get(client_id)
+        return None if event is None else (event.stage, event.breaches)
+
+    async def health(self) -> Health:
+        problems = (self._run.problem,) if self._run.problem else ()
+        return Health(ok=self._run.state != "failed", state=self._run.state, problems=problems)
+
+    async def status(self) -> Status:
+        desk, settings = self._desk, self._desk.settings
+        portfolio, tally = desk.portfolio, desk.tally
+        now = desk.feed.now
+        return Status(
+            session=desk.session,
+            mode=settings.session.mode,
+            market=settings.market.source,
+            simulated=True,
+            state=self._run.state,
+            now=now,
+            started_at=tally.first.at if tally.first is not None else self._started_at,
+            timeframe=settings.session.timeframe.value,
+            speed=settings.market.speed,
+            symbols=settings.session.symbols,
+            halt=halt_view(desk.halts.current),
+            account=account_view(portfolio, peak=portfolio.peak_equity, day_start=portfolio.day_start_equity),
+            counts=Counts(
+                bars=tally.bars,
+                cycles=tally.cycles,
+                orders=tally.orders,
+                fills=len(tally.fills),
+                refusals=len(tally.refusals),
+                open_orders=len(desk.orders.open_orders()),
+            ),
+            models=self._models(),
+            prices=tuple(self._prices(now)) if now is not None else (),
+            version=desk_version(),
+        )
+
+    def _models(self) -> ModelUse:
+        seen, budget = self._activity, self._desk.budget
+        return ModelUse(
+            enabled=self._desk.model is not None,
+            calls=seen.calls,
+            failures=seen.failures,
+            tokens=seen.tokens,
+            cost=seen.cost,
+            limit_tokens=budget.daily_tokens if budget is not None else None,
+            limit_cost=budget.daily_cost if budget is not None else None,
+        )
+
+    def _prices(self, now: datetime) -> list[PriceView]:
+        oldest = self._desk.settings.max_age()
+        quotes = [quote for symbol in self._desk.feed.symbols if (quote := self._desk.feed.quote(symbol))]
+        return [
+            PriceView(
+                symbol=quote.symbol,
+                last=quote.last,
+                bid=quote.bid,
+                ask=quote.ask,
+                as_of=quote.as_of,
+                stale=now - quote.as_of > oldest,
+            )
+            for quote in quotes
+        ]
+
+    async def positions(self) -> tuple[PositionView, ...]:
+        return position_views(self._desk.portfolio, stops_of(self._desk.orders.open_orders()))
+
+    async def orders(self, *, limit: int, open_only: bool) -> tuple[OrderView, ...]:
+        orders = self._desk.orders
+        known = orders.open_orders() if open_only else tuple(orders.orders.values())
+        return tuple(order_view(order) for order in reversed(known[-limit:]))
+
+    async def decisions(self, *, limit: int) -> tuple[DecisionSummary, ...]:
+        found = self._records.recent(min(limit, _DECISIONS_SHOWN))
+        return tuple(decision_summary(record) for record in found if record.session == self._desk.session)
+
+    async def decision(self, cycle_id: str) -> Decision:
+        record = self._records.get(cycle_id)
+        return decision_view(record, self._hashes.get(cycle_id, ""), self._desk.orders.orders)
+
+    async def agents(self) -> tuple[AgentView, ...]:
+        return self._activity.agents()
+
+    async def graph(self) -> Graph:
+        return graph_view()
+
+    async def equity_curve(self, *, limit: int) -> tuple[EquityPoint, ...]:
+        return equity_points(self._curve, limit)
+
+    async def candles(self, symbol: Symbol, *, limit: int) -> tuple[CandleView, ...]:
+        feed = self._desk.feed
+        instrument = feed.instruments.get(symbol)
+        if instrument is None:
+            raise UnknownSymbol(f"{symbol} is not traded here", fix=f"Use one of {', '.join(feed.symbols)}")
+        if feed.now is None:
+            return ()
+        bars = feed.history(symbol, feed.now, limit)
+        candles = [bars.candle(index, instrument) for index in range(len(bars))]
+        return tuple(
+            CandleView(
+                open_time=candle.open_time,
+                close_time=candle.close_time,
+                open=candle.open,
+                high=candle.high,
+                low=candle.low,
+                close=candle.close,
+                volume=candle.volume,
+            )
+            for candle in candles
+        )
+
+    async def halt(self, action: HaltAction, *, reason: str, by: str) -> HaltResult:
+        halt = await self._run.halt(action, reason=reason, by=by)
+        told = self._run.describe(halt)
+        flat = not self._desk.portfolio.positions if action == "panic" else None
+        return HaltResult(halt=halt_view(halt), message=str(told["message"]), flat=flat)
+
+    async def resume(self, *, confirm: bool, reason: str, by: str) -> HaltResult:
+        halt = await self._run.halt("resume", reason=reason, by=by, confirm=confirm)
+        return HaltResult(halt=halt_view(halt), message=str(self._run.describe(halt)["message"]))
+
+    async def chat(self, text: str, *, confirm: str | None, by: str) -> ChatReply:
+        return await self._chat.answer(text, confirm=confirm, by=by)
+
+    def subscribe(self, sink: EventSink) -> Callable[[], None]:
+        return self._desk.bus.subscribe(sink)

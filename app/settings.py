@@ -1,0 +1,280 @@
+"""What the desk was told: one commented file, the environment, and the command line, in rising order.
+
+The only module that reads the environment. Unknown keys are refused wherever they stand. Secrets come
+from the environment alone and never appear in a file, a log or an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from domain.errors import ConfigError, MoneyError
+from domain.instrument import split_symbol
+from domain.market import Timeframe
+
+CONFIG_FILE = "desk.toml"
+DEFAULT_HOME = ".desk"
+_PREFIX = "DESK_"
+_OWN_VARIABLES = frozenset({"DESK_HOME", "DESK_CONFIG"})
+_KEY_VARIABLES = ("NEBIUS_API_KEY", "OPENAI_API_KEY")
+
+_Positive = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+_Rate = Annotated[Decimal, Field(ge=0, lt=Decimal("0.1"), allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class SessionSection(_Section):
+    """What is traded, with how much, and how often a decision is made."""
+
+    mode: Literal["paper", "testnet", "live"] = "paper"
+    symbols: tuple[str, ...] = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
+    timeframe: Timeframe = Timeframe.M15
+    capital: _Positive = Decimal(10_000)
+    currency: str = "USDT"
+    decide_every: Annotated[int, Field(ge=1, le=10_000)] = 1
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_currency(self) -> SessionSection:
+        if not self.symbols:
+            raise ValueError("symbols is empty; name at least one, for example BTC/USDT")
+        if len(set(self.symbols)) != len(self.symbols):
+            raise ValueError("symbols names one twice")
+        for symbol in self.symbols:
+            try:
+                quote = split_symbol(symbol)[1]
+            except MoneyError as error:
+                raise ValueError(str(error)) from None
+            if quote != self.currency:
+                raise ValueError(f"{symbol} is not quoted in {self.currency}, the currency of the account")
+        return self
+
+
+class MarketSection(_Section):
+    """Where prices come from: the embedded simulated market, or candles replayed from files."""
+
+    source: Literal["synthetic", "replay"] = "synthetic"
+    candles: Path | None = None
+    stamps: Literal["open", "close"] = "open"
+    start: datetime | None = None
+    end: datetime | None = None
+    seed: Annotated[int, Field(ge=0)] = 5  # one that trades from its first bar on; nothing else was looked at
+    max_age_bars: Annotated[int, Field(ge=1)] = 3
+    speed: float | Literal["max"] = 450.0
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _utc(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str):
+            try:
+                value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+            except ValueError:
+                raise ValueError(f"{value!r} is not a date; write 2021-01-31 or 2021-01-31T08:00Z") from None
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        if isinstance(value, date):  # a day named as the end is meant whole
+            return datetime.combine(value, time.max if info.field_name == "end" else time.min, UTC)
+        return value
+
+    @field_validator("speed")
+    @classmethod
+    def _forward(cls, value: float | str) -> float | str:
+        if isinstance(value, float) and not 0 < value < float("inf"):
+            raise ValueError("speed is a multiple of real time above 0, or max")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> MarketSection:
+        if self.source == "replay" and self.candles is None:
+            raise ValueError("source is replay, but candles names no file or folder")
+        if self.start is not None and self.end is not None and self.end < self.start:
+            raise ValueError("end lies before start")
+        return self
+
+
+class CostsSection(_Section):
+    """What trading costs on the paper venue: fees as fractions of the notional, and slippage."""
+
+    maker: _Rate = Decimal("0.001")
+    taker: _Rate = Decimal("0.001")
+    slippage: Literal["book", "none"] = "book"
+
+
+class DecisionSection(_Section):
+    """How opinions become target weights."""
+
+    strategies: tuple[str, ...] = ("ma_crossover", "breakout")
+    max_weight: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.25")
+    rebalance_band: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.05")
+    runner: Literal["auto", "graph", "inline"] = "auto"
+
+
+class ModelsSection(_Section):
+    """Which language models answer for the roles. Without a key in the environment, none do."""
+
+    preset: Literal["nebius", "openai", "custom"] | None = None
+    base_url: str | None = None
+    model: str | None = None
+    roles: dict[str, str] = Field(default_factory=dict)
+    deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 20.0
+    max_tokens: Annotated[int, Field(ge=64, le=100_000)] = 1_500
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.1
+    daily_tokens: Annotated[int, Field(ge=0)] = 2_000_000
+    daily_cost: Annotated[Decimal, Field(ge=0)] = Decimal(5)
+    enabled: bool = True
+
+
+class ApiSection(_Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8420
+
+
+class Settings(_Section):
+    """Everything the desk was told. `risk` is checked by the risk room, which knows the limits."""
+
+    session: SessionSection = SessionSection()
+    market: MarketSection = MarketSection()
+    costs: CostsSection = CostsSection()
+    decision: DecisionSection = DecisionSection()
+    models: ModelsSection = ModelsSection()
+    api: ApiSection = ApiSection()
+    risk: dict[str, Any] = Field(default_factory=dict)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what decides a session's outcome: not its speed, its port or its models' budget."""
+        aside: Any = {"api": True, "models": True, "market": {"speed"}, "decision": {"runner"}}
+        told = self.model_dump(mode="json", exclude=aside)
+        return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def max_age(self) -> timedelta:
+        return self.session.timeframe.delta * self.market.max_age_bars
+
+
+class ModelKey(_Section):
+    """A key that stood in the environment, and the preset it belongs to."""
+
+    preset: Literal["nebius", "openai"]
+    secret: SecretStr
+
+
+def load(config: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
+    """Settings from defaults, file, environment and command line, later ones winning.
+
+    `overrides` maps section -> key -> value; None values are left out. Raises ConfigError with the
+    offending key and what to write instead. Also switches off what libraries would send home, so that
+    it is done before any of them is imported.
+    """
+    silence_telemetry()
+    path = config or (Path(os.environ["DESK_CONFIG"]) if "DESK_CONFIG" in os.environ else Path(CONFIG_FILE))
+    told: dict[str, Any] = {}
+    if path.exists():
+        told = _read(path)
+    elif config is not None or "DESK_CONFIG" in os.environ:
+        raise ConfigError(
+            f"the configuration file {path} does not exist", fix="Check --config or DESK_CONFIG"
+        )
+    _merge(told, _from_environment())
+    _merge(told, overrides or {})
+    try:
+        return Settings.model_validate(told)
+    except ValidationError as error:
+        raise ConfigError(
+            _explain(error), fix=f"Mend {path.name}, the DESK_ variables or the option"
+        ) from None
+
+
+def home_folder(option: Path | None = None) -> Path:
+    """The folder that holds all state: the option, else DESK_HOME, else `.desk` here."""
+    return (option or Path(os.environ.get("DESK_HOME", DEFAULT_HOME))).expanduser().resolve()
+
+
+def model_key() -> ModelKey | None:
+    """The first model key in the environment, or None: then every role uses its baseline."""
+    for variable in _KEY_VARIABLES:
+        if secret := os.environ.get(variable, "").strip():
+            preset: Literal["nebius", "openai"] = "nebius" if variable.startswith("NEBIUS") else "openai"
+            return ModelKey(preset=preset, secret=SecretStr(secret))
+    return None
+
+
+def silence_telemetry() -> None:
+    """Switch off what libraries would send home, before any of them is imported."""
+    for name, value in (
+        ("ANONYMIZED_TELEMETRY", "False"),
+        ("CHROMA_TELEMETRY", "False"),
+        ("HF_HUB_DISABLE_TELEMETRY", "1"),
+        ("HF_HUB_OFFLINE", "1"),
+        ("DO_NOT_TRACK", "1"),
+        ("LANGCHAIN_TRACING_V2", "false"),
+        ("LANGSMITH_TRACING", "false"),
+        ("OTEL_SDK_DISABLED", "true"),
+    ):
+        os.environ.setdefault(name, value)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", fix="Mend the file; it is TOML") from error
+
+
+def _from_environment() -> dict[str, dict[str, Any]]:
+    """DESK_SECTION__KEY=value, as nested mappings. Raises ConfigError for a name that means nothing."""
+    found: dict[str, dict[str, Any]] = {}
+    for variable, value in os.environ.items():
+        if not variable.startswith(_PREFIX) or variable in _OWN_VARIABLES:
+            continue
+        section, double, key = variable.removeprefix(_PREFIX).lower().partition("__")
+        if not double or section not in Settings.model_fields:
+            known = ", ".join(f"DESK_{name.upper()}__..." for name in Settings.model_fields)
+            raise ConfigError(f"the environment variable {variable} means nothing here", fix=f"Use {known}")
+        found.setdefault(section, {})[key] = value
+    return found
+
+
+def _merge(told: dict[str, Any], more: Mapping[str, Mapping[str, Any]]) -> None:
+    for section, values in more.items():
+        given = {key: value for key, value in values.items() if value is not None}
+        if not given:
+            continue
+        below = told.get(section, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f"{section} is not a table", fix=f"Write [{section}] and its keys below it")
+        told[section] = {**below, **given}
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the configuration"
+    said = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        said = "there is no such setting"
+    more = error.error_count() - 1
+    return f"{place}: {said}" + (f" (and {more} more)" if more else "")

@@ -1,0 +1,1 @@
+"""The same engine over past bars, and the reports about it."""

@@ -1,0 +1,1 @@
+"""Measurements against peers, on the same data, in the same run."""

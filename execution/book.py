@@ -1,0 +1,154 @@
+"""The orders the desk knows, moved by events only, so that a replayed journal gives the same orders.
+
+The live desk and the restart go through the same `apply`; nothing else changes an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NoReturn
+
+from domain.errors import InvalidTransition, JournalCorrupt
+from domain.events import (
+    CancelRequested,
+    DeskEvent,
+    IntentRecorded,
+    IntentRefused,
+    OrderAccepted,
+    OrderClosed,
+    OrderFilled,
+    OrderSubmitted,
+    OrderUnknown,
+    StopArmed,
+)
+from domain.money import Price, Symbol
+from domain.orders import TRANSITIONS, Order, OrderIntent, OrderStatus
+from portfolio.portfolio import Portfolio
+
+# Reading a member off its enum class costs a third of a microsecond in 3.11: these are read for every order.
+_REFUSED: Final = OrderStatus.REFUSED
+_SUBMITTING: Final = OrderStatus.SUBMITTING
+_UNKNOWN: Final = OrderStatus.UNKNOWN
+_ACCEPTED: Final = OrderStatus.ACCEPTED
+_PARTIALLY_FILLED: Final = OrderStatus.PARTIALLY_FILLED
+_CANCELLING: Final = OrderStatus.CANCELLING
+
+
+class OrderBook:
+    """Orders by client id, with the few that matter now kept apart: no look at all orders, ever.
+
+    `entries` holds the intent of the newest filled entry of each position, `stops` the price of the newest
+    stop that was armed for it; both forget a symbol when its position is gone.
+    """
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        self._portfolio = portfolio
+        self._orders: dict[str, Order] = {}
+        self.fills: set[str] = set()
+        """The ids of every execution that is booked."""
+        self.orders = MappingProxyType(self._orders)
+        self.open: dict[str, Order] = {}
+        """Every order that is not terminal, oldest first."""
+        self.unknown: dict[str, Order] = {}
+        self.entries: dict[Symbol, OrderIntent] = {}
+        self.stops: dict[Symbol, Price] = {}
+        self.touched: set[Symbol] = set()
+        """Symbols whose position or open orders changed since somebody emptied this set."""
+        self.handlers: Mapping[type, Callable[[Any], None]] = {  # what moves an order, by class of event
+            IntentRecorded: self._recorded,
+            IntentRefused: self._refused,
+            OrderSubmitted: self._submitted,
+            OrderAccepted: self._accepted,
+            OrderFilled: self._filled,
+            OrderClosed: self._closed,
+            OrderUnknown: self._lost_sight,
+            CancelRequested: self._cancelling,
+            StopArmed: self._armed,
+        }
+
+    def apply(self, event: DeskEvent) -> None:
+        """Move orders and account as `event` says; events that concern neither change nothing.
+
+        Raises InvalidTransition, LedgerError, or JournalCorrupt for an order nobody recorded.
+        """
+        handler = self.handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+
+    def _missing(self, client_id: str) -> NoReturn:
+        raise JournalCorrupt(f"order {client_id} was never recorded", fix="Run desk journal verify")
+
+    def _settled(self, order: Order) -> None:
+        """Keep the small indexes in step with the order's status."""
+        client_id = order.intent.client_id
+        self.touched.add(order.intent.symbol)
+        if order.status is _UNKNOWN:
+            self.unknown[client_id] = order
+        elif self.unknown:
+            self.unknown.pop(client_id, None)
+        if not TRANSITIONS[order.status]:
+            self.open.pop(client_id, None)
+
+    def _recorded(self, event: IntentRecorded) -> None:
+        client_id = event.intent.client_id
+        if client_id in self._orders:
+            raise JournalCorrupt(f"order {client_id} was recorded twice", fix="Run desk journal verify")
+        order = Order(event.intent, updated_at=event.at)
+        self._orders[client_id] = self.open[client_id] = order
+
+    def _refused(self, event: IntentRefused) -> None:
+        order = self._orders.get(event.intent.client_id)
+        if order is None or event.stage == 1:
+            return  # refused in the graph: it never came to the desk
+        order.move(_REFUSED, event.at, "; ".join(breach.message for breach in event.breaches))
+        self._settled(order)
+
+    def _submitted(self, event: OrderSubmitted) -> None:
+        (self._orders.get(event.client_id) or self._missing(event.client_id)).move(_SUBMITTING, event.at)
+
+    def _accepted(self, event: OrderAccepted) -> None:
+        order = self._orders.get(event.client_id) or self._missing(event.client_id)
+        order.move(_PARTIALLY_FILLED if order.filled else _ACCEPTED, event.at)
+        order.venue_id = event.venue_id
+        if self.unknown:
+            self._settled(order)
+        else:
+            self.touched.add(event.symbol)
+
+    def _filled(self, event: OrderFilled) -> None:
+        fill = event.fill
+        order = self._orders.get(fill.client_id) or self._missing(fill.client_id)
+        if fill.fill_id in self.fills:
+            raise JournalCorrupt(f"fill {fill.fill_id} was booked twice", fix="Run desk journal verify")
+        self._portfolio.book(fill)
+        self.fills.add(fill.fill_id)
+        intent = order.intent
+        try:
+            order.add_fill(fill)
+        except InvalidTransition:  # real money all the same: it is in the account, and the order says so
+            order.note = f"{order.note}; fill {fill.fill_id} came after its end".lstrip("; ")
+        self._settled(order)
+        if not intent.reduce_only:
+            self.entries[fill.symbol] = intent
+        if not self._portfolio.holds(fill.symbol):
+            self.entries.pop(fill.symbol, None)
+            self.stops.pop(fill.symbol, None)
+
+    def _closed(self, event: OrderClosed) -> None:
+        order = self._orders.get(event.client_id) or self._missing(event.client_id)
+        order.move(OrderStatus(event.status), event.at, event.reason)
+        self._settled(order)
+
+    def _lost_sight(self, event: OrderUnknown) -> None:
+        order = self._orders.get(event.client_id) or self._missing(event.client_id)
+        order.move(_UNKNOWN, event.at, event.reason)
+        self._settled(order)
+
+    def _cancelling(self, event: CancelRequested) -> None:
+        (self._orders.get(event.client_id) or self._missing(event.client_id)).move(
+            _CANCELLING, event.at, event.reason
+        )
+
+    def _armed(self, event: StopArmed) -> None:
+        self.stops[event.symbol] = event.trigger_price

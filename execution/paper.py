@@ -1,0 +1,147 @@
+"""The paper venue: the simulator's matching core behind the venue port, on the desk's own feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from domain.clock import EPOCH
+from domain.errors import VenueRejected
+from domain.market import OrderBook
+from domain.money import Currency, Symbol
+from domain.orders import OPEN_AT_VENUE, Fill, Order, OrderIntent, OrderType
+from execution.venue import Closed, Executed, VenueOrder, VenueReport
+from market.feed import Feed
+from risk.approval import ApprovedOrder, redeem
+from simulator.matching import Ended, MatchingCore, MatchReport
+from simulator.resting import Resting
+
+_MARKET: Final = OrderType.MARKET
+_NOTHING: Final[tuple[VenueReport, ...]] = ()
+
+
+class PaperVenue:
+    """Matches orders on the bars of a feed; no order leaves the process.
+
+    `poll` matches the bar that the feed stands on, once; the engine polls after every `feed.advance()`.
+    Its memory ends with the process: after a restart, `restore` puts the open orders back.
+    """
+
+    def __init__(self, feed: Feed, matching: MatchingCore) -> None:
+        self.name = "paper"
+        self._feed = feed
+        self._matching = matching
+        self._needs_book = matching.fill_model.needs_book
+        self._books: dict[Symbol, OrderBook | None] = {}
+        self._matched_at: datetime | None = None
+        self._unreported: list[VenueReport] = []
+
+    async def place(self, order: ApprovedOrder) -> str:
+        """Take an order in; it can fill from the next bar on. Raises GateError or VenueRejected."""
+        intent = redeem(order)
+        at = self._feed.now or intent.created_at
+        venue_id = self._matching.submit(intent, at, self._reference(intent))
+        if self._needs_book:
+            self._books[intent.symbol] = self._feed.book(intent.symbol)
+        return venue_id
+
+    async def cancel(self, client_id: str) -> None:
+        found = self._matching.find(client_id)
+        at = self._feed.now or (EPOCH if found is None else found.submitted_at)
+        self._unreported.append(_report(self._matching.cancel(client_id, at)))
+
+    async def lookup(self, client_id: str) -> VenueOrder | None:
+        found = self._matching.find(client_id)
+        return None if found is None else _view(found)
+
+    async def open_orders(self) -> tuple[VenueOrder, ...]:
+        return tuple(_view(order) for order in self._matching.open_orders())
+
+    async def poll(self) -> tuple[VenueReport, ...]:
+        """Match the bar the feed stands on, unless that was done, and report everything new."""
+        waiting = self._matching.waiting
+        if not waiting and not self._unreported:
+            return _NOTHING
+        now = self._feed.now
+        if waiting and now is not None and now != self._matched_at:
+            self._matched_at = now
+            self._match(waiting)
+        reports = tuple(self._unreported)
+        self._unreported.clear()
+        return reports
+
+    def restore(
+        self,
+        open: Iterable[tuple[Order, datetime | None]],
+        balances: Mapping[Currency, Decimal] | None = None,
+    ) -> None:
+        """Put back what was open before a restart; call it once the feed stands where it stood.
+
+        Each order comes with the close time of the last bar it was matched on, if that is known; the bar of
+        its newest fill counts as matched anyway. `balances` is what the ledger says the account holds. Only
+        orders that this venue had accepted are taken: the others never reached it, and `lookup` says so.
+        """
+        if balances is not None:
+            self._matching.set_balances(balances)
+        bar = self._feed.timeframe.delta
+        for order, last_matched in open:
+            if order.status not in OPEN_AT_VENUE:
+                continue
+            intent = order.intent
+            matched = max(
+                (time for time in (last_matched, _bar_close(order.fills, bar)) if time is not None),
+                default=None,
+            )
+            self._matching.restore(intent, order.fills, intent.created_at, matched, self._reference(intent))
+            if self._needs_book:
+                self._books[intent.symbol] = self._feed.book(intent.symbol)
+
+    def _match(self, waiting: Mapping[Symbol, object]) -> None:
+        feed, matching = self._feed, self._matching
+        for symbol in feed.symbols:
+            if symbol not in waiting:
+                continue
+            candle = feed.candle(symbol)
+            if candle is not None:
+                for report in matching.on_bar(candle, self._books.get(symbol)):
+                    self._unreported.append(_report(report))
+            if self._needs_book and symbol in waiting:
+                # What is known now is what the next bar is matched on.
+                self._books[symbol] = feed.book(symbol)
+
+    def _reference(self, intent: OrderIntent) -> Decimal | None:
+        """The price that values a market order: what it would pay now, or None when nobody knows."""
+        if intent.order_type is not _MARKET:
+            return None
+        if intent.symbol not in self._feed.instruments:
+            raise VenueRejected(f"{intent.symbol} is not listed here")
+        quote = self._feed.quote(intent.symbol)
+        return None if quote is None else quote.ask
+
+
+def _report(report: MatchReport) -> VenueReport:
+    if isinstance(report, Ended):
+        return Closed(report.client_id, report.symbol, report.status, report.reason, report.at)
+    return Executed(report)
+
+
+def _view(order: Resting) -> VenueOrder:
+    intent = order.intent
+    return VenueOrder(
+        client_id=intent.client_id,
+        venue_id=order.venue_id,
+        symbol=intent.symbol,
+        status=order.status,
+        filled=intent.quantity - order.remaining,
+        fills=order.fills,
+    )
+
+
+def _bar_close(fills: Iterable[Fill], bar: timedelta) -> datetime | None:
+    """The close time of the bar that holds the newest fill; bars lie on multiples of their length."""
+    newest = max((fill.filled_at for fill in fills), default=None)
+    if newest is None:
+        return None
+    return newest - (newest - EPOCH) % bar + bar

@@ -1,0 +1,1 @@
+"""The decision cycle: state, nodes, proposal and the engine that drives them."""

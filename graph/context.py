@@ -1,0 +1,120 @@
+"""Everything the nodes of one session need, handed in once by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from domain.clock import Clock, LiveClock
+from domain.events import DeskEvent, EventSink
+from domain.halt import HaltState
+from domain.money import Symbol
+from domain.orders import Order, Origin
+from domain.ports import Journal
+from execution.legs import LegPolicy
+from graph.proposal import BlendPolicy
+from tools.context import ToolContext
+
+if TYPE_CHECKING:
+    from agents.base import Analyst, Temperer, Trader
+    from domain.market import MarketSnapshot
+    from execution.facts import FactsSource
+    from execution.order_desk import OrderDesk
+    from market.feed import Feed
+    from market.snapshot import SnapshotBuilder
+    from memory.records import CycleRecord
+    from portfolio.portfolio import Portfolio
+    from risk.facts import RiskFacts
+    from risk.limits import RiskLimits
+    from strategies.base import Strategy
+
+
+class RecordSink(Protocol):
+    """Where cycle records go: the record store, or memory in a backtest."""
+
+    def save(self, record: CycleRecord) -> str:
+        """Keep the record and return the SHA-256 of its content. Raises StorageError when it cannot."""
+        ...
+
+
+def equal_track(source: str) -> float:
+    """The same weight for every source: what is used until a track record exists."""
+    return 1.0
+
+
+@dataclass(slots=True)
+class CycleContext:
+    """The rooms one session's decision cycles work with. Nothing in here goes into the graph's state.
+
+    `clock` is the desk's time (simulated on a tape), `wall` stamps the node events people watch.
+    `halt` tells the halt state at any moment. `publish` reaches every listener; `journal` keeps the
+    durable events. `track` gives a source's weight in the blend, from its record; never negative.
+    """
+
+    session: str
+    feed: Feed
+    clock: Clock
+    snapshots: SnapshotBuilder
+    portfolio: Portfolio
+    facts: FactsSource
+    limits: RiskLimits
+    desk: OrderDesk
+    journal: Journal
+    records: RecordSink
+    publish: EventSink
+    halt: Callable[[], HaltState]
+    strategies: tuple[Strategy, ...]
+    market_analyst: Analyst
+    sentiment_analyst: Analyst
+    risk_analyst: Temperer
+    execution_trader: Trader
+    policy: BlendPolicy = field(default_factory=BlendPolicy)
+    leg_policy: LegPolicy = field(default_factory=LegPolicy)
+    track: Callable[[str], float] = equal_track
+    wall: Clock = field(default_factory=LiveClock)
+
+    def emit(self, event: DeskEvent) -> None:
+        """Journal a durable event (in the open batch), then tell every listener."""
+        if event.durable:
+            self.journal.append(event)
+        self.publish(event)
+
+    def standing_orders(self, cycle: int) -> tuple[Order, ...]:
+        """Open orders that will still be there when this cycle's are sent.
+
+        The remainders of earlier cycles are left out: the order-desk node withdraws them first.
+        """
+        return tuple(
+            order
+            for order in self.desk.open_orders()
+            if order.intent.origin is not Origin.CYCLE or order.intent.cycle >= cycle
+        )
+
+    def gather(self, symbol: Symbol, cycle: int, now: datetime, client_id: str = "") -> RiskFacts:
+        """What the gate would see for an order in `symbol`, now; `client_id` is the one under review."""
+        others = (order for order in self.standing_orders(cycle) if order.client_id != client_id)
+        return self.facts.gather(symbol, now, others)
+
+    def toolbox(self, snapshot: MarketSnapshot, cycle: int, cycle_id: str) -> ToolContext:
+        """What the agents' tools may look at in this cycle. No door to the order desk."""
+        return ToolContext(
+            snapshot=snapshot,
+            feed=self.feed,
+            portfolio=self.portfolio,
+            facts=lambda symbol: self.gather(symbol, cycle, snapshot.as_of),
+            limits=self.limits,
+            cycle_id=cycle_id,
+            publish=self.publish,
+            session=self.session,
+            cycle=cycle,
+        )
+
+
+def declared_features(
+    strategies: tuple[Strategy, ...], *agents: Analyst | Temperer | Trader
+) -> tuple[str, ...]:
+    """Every feature that any source names, once each, in a stable order."""
+    names = [name for source in (*strategies, *agents) for name in source.features]
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,162 @@
+"""The six steps of a bar, the same on every tape: see docs/architecture.md.
+
+Backtest, paper and replay run this engine; only the clock, the feed, the venue and the models differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from domain.clock import SimulatedClock
+from domain.errors import ConfigError
+from domain.events import CycleStarted, DeskEvent, EquityMarked
+from domain.halt import HaltState
+from domain.money import Symbol
+from graph.context import CycleContext
+from graph.state import CycleState, opening
+from graph.tally import Tally
+
+if TYPE_CHECKING:
+    from execution.guardian import StopGuardian
+    from market.features import FeatureEngine
+
+CycleRunner = Callable[[CycleState], Awaitable[CycleState]]
+"""Runs one cycle to its end: `inline.run_inline` over a context, or `checkpoints.CheckpointedRunner`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One bar that was worked through. `cycle_id` is empty when no cycle was due or allowed."""
+
+    bar: int
+    at: datetime
+    equity: Decimal
+    fills: int
+    cycle_id: str
+    summary: str
+
+
+class Engine:
+    """One session on one feed. `step` works through one bar; nothing runs between two steps.
+
+    A cycle is due on every `decide_every`-th bar of the tape, counted from its first. Its number is the
+    number of its bar (from 1), so that a bar which is run again after a crash gives the same client ids.
+    `tally` must also be among the listeners behind `context.publish`.
+    """
+
+    def __init__(
+        self,
+        *,
+        context: CycleContext,
+        clock: SimulatedClock,
+        features: FeatureEngine,
+        guardian: StopGuardian,
+        cycle_runner: CycleRunner,
+        tally: Tally,
+        decide_every: int = 1,
+    ) -> None:
+        if decide_every < 1:
+            raise ConfigError(f"decide_every {decide_every} is below 1", fix="Write a number of bars")
+        self.context = context
+        self.tally = tally
+        self._clock = clock
+        self._features = features
+        self._guardian = guardian
+        self._run_cycle = cycle_runner
+        self._decide_every = decide_every
+        self._prices: dict[Symbol, Decimal] = {}
+        self._restarted = False
+
+    def resume(self, events: Iterable[DeskEvent]) -> None:
+        """Stand where the journal ends: on the last bar that an EquityMarked closed.
+
+        Counts what happened and moves feed, clock and features. Orders and portfolio are the desk's own to
+        restore; do that first. The guardian resumes inside the next step, before its decision: only there
+        does the desk stand at the time of a bar that a crash cut short.
+        """
+        self._restarted = True
+        for event in events:
+            self.tally.see(event)
+        last = self.tally.last
+        if last is None:
+            return
+        self._prices.update(last.prices)
+        self.context.feed.seek(last.at)
+        self._clock.set(last.at)
+        self._features.update()
+
+    async def step(self) -> StepReport | None:
+        """Work through the next bar; None when the tape has ended.
+
+        Raises StorageError when the journal cannot keep what happened: the bar is then not closed, and is
+        run again after a restart.
+        """
+        context = self.context
+        feed = context.feed
+        at = feed.advance()
+        if at is None:
+            return None
+        self._clock.set(at)
+        self._features.update()
+        fills = await context.desk.sync()
+        for symbol in feed.symbols:
+            candle = feed.candle(symbol)
+            if candle is not None:
+                self._prices[symbol] = candle.close
+        context.portfolio.mark(self._prices, at)
+        if self._restarted:
+            await self._guardian.resume()
+            self._restarted = False
+        else:
+            await self._guardian.check()
+        bar = feed.bar_index()
+        cycle_id, summary = await self._decide(bar, at)
+        self._close_bar(bar, at)
+        return StepReport(bar, at, context.portfolio.equity, len(fills), cycle_id, summary)
+
+    async def _decide(self, bar: int, at: datetime) -> tuple[str, str]:
+        """A decision cycle when one is due; REDUCING lets it only get smaller, HALTED forbids it."""
+        if bar % self._decide_every:
+            return "", ""
+        halt = self.context.halt()
+        if halt is HaltState.HALTED:
+            return "", "halted"
+        cycle = bar + 1
+        cycle_id = f"{self.context.session}-{cycle:06d}"
+        self.context.emit(CycleStarted(cycle_id, cycle, at))
+        final = await self._run_cycle(
+            opening(
+                cycle=cycle,
+                cycle_id=cycle_id,
+                at=at,
+                headlines_since=at - self._since(),
+                reduce_only=halt is HaltState.REDUCING,
+            )
+        )
+        return cycle_id, final["summary"]
+
+    def _since(self) -> timedelta:
+        return self.context.feed.timeframe.delta * self._decide_every * HEADLINE_CYCLES
+
+    def _close_bar(self, bar: int, at: datetime) -> None:
+        portfolio = self.context.portfolio
+        self.context.emit(
+            EquityMarked(
+                bar=bar,
+                equity=portfolio.equity,
+                cash=portfolio.cash,
+                peak=portfolio.peak_equity,
+                day_start=portfolio.day_start_equity,
+                prices=dict(self._prices),
+                at=at,
+            )
+        )
+        self.context.journal.commit()
+
+
+HEADLINE_CYCLES = 24
+"""A cycle reads the headlines of so many decision intervals: news outlives the bar it came in."""

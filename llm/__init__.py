@@ -1,0 +1,1 @@
+"""The client for OpenAI-compatible models: deadlines, repair, abstention."""

@@ -1,0 +1,1 @@
+"""Observe the market and decide nothing: feeds, bars, features, news and the snapshot."""

@@ -1,0 +1,1 @@
+"""News: where it comes from and what it says."""

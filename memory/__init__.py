@@ -1,0 +1,1 @@
+"""What the desk remembers: the event journal, the database and the records of its decisions."""

@@ -1,0 +1,208 @@
+"""The event journal: what happened, in order, in a form that shows when it was changed.
+
+`append` fills a batch, `commit` makes it durable in one transaction with one fsync. An event's hash
+covers the hash before it, and the head (last number and hash) is kept in a row of its own that moves in
+the same transaction: a changed, deleted, reordered or cut-off event is found by `verify`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from domain.errors import JournalCorrupt, StorageError
+from domain.events import DeskEvent
+from memory import audit
+from memory.chain import GENESIS, Verified, link
+from memory.codec import decode, encode, utc_text
+from memory.database import BUSY_SECONDS, connect, migrate, storage_error
+from memory.seal import break_seal, set_seal
+
+_Row = tuple[int, str, str, bytes, bytes]
+_INSERT: Final = "INSERT INTO journal (seq, kind, at, payload, hash) VALUES (?, ?, ?, ?, ?)"
+_HEAD: Final = "UPDATE journal_head SET seq = ?, hash = ? WHERE one = 1"
+_RECORD: Final = (
+    "INSERT INTO cycle_records (cycle_id, hash, body) VALUES (?, ?, ?) "
+    "ON CONFLICT (cycle_id) DO UPDATE SET hash = excluded.hash, body = excluded.body"
+)
+_PAGE: Final = 1000
+
+
+class SqliteJournal:
+    """The journal in a file. One process writes; others may read at the same time.
+
+    A failed commit loses nothing: the batch stays, and the next commit writes it. Raises StorageError
+    when the file cannot be opened or written, JournalCorrupt when its end does not match its head.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, busy_seconds: float = BUSY_SECONDS) -> None:
+        self.path = path
+        if not read_only:
+            migrate(path)
+        self._connection = connect(path, read_only=read_only, busy_seconds=busy_seconds)
+        self._batch: list[_Row] = []
+        self._records: list[tuple[str, str, bytes]] = []
+        self._in_doubt = False
+        self._sealed = True
+        self._closed = False
+        self._seq, self._hash = 0, GENESIS
+        if not read_only:  # a reader beside a writing desk could catch head and end between two commits
+            try:
+                self._seq, self._hash = self._read_head()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    @property
+    def pending(self) -> int:
+        """How many appended events are not durable yet."""
+        return len(self._batch)
+
+    def append(self, event: DeskEvent) -> None:
+        """Add an event to the open batch; raises StorageError when it cannot be written as JSON."""
+        if not event.durable:
+            raise StorageError(f"a {event.kind} event is streamed, not journaled", fix="Do not append it")
+        payload = encode(event)
+        at = utc_text(event.at)
+        seq = self._seq + 1
+        self._hash = link(self._hash, seq, event.kind, at, payload)
+        self._seq = seq
+        self._batch.append((seq, event.kind, at, payload, self._hash))
+
+    def keep_record(self, cycle_id: str, record_hash: str, body: bytes) -> None:
+        """Write a cycle record in the transaction of the next commit, next to the event that names it."""
+        self._records.append((cycle_id, record_hash, body))
+
+    def waiting_record(self, cycle_id: str) -> bytes | None:
+        """The body of a record that waits for the next commit."""
+        return next((body for known, _, body in reversed(self._records) if known == cycle_id), None)
+
+    def commit(self) -> None:
+        """Return when the batch would survive a power cut. Raises StorageError and keeps the batch."""
+        if not self._batch and not self._records:
+            return
+        if self._sealed:  # once in a life: from now on the file changes
+            break_seal(self.path)
+            self._sealed = False
+        execute = self._connection.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            if self._in_doubt:
+                self._drop_what_was_written()
+            if self._records:
+                self._connection.executemany(_RECORD, self._records)
+            if self._batch:
+                self._connection.executemany(_INSERT, self._batch)
+                execute(_HEAD, (self._seq, self._hash))
+            execute("COMMIT")
+        except sqlite3.Error as error:
+            self._in_doubt = True
+            with contextlib.suppress(sqlite3.Error):  # the transaction may be gone already
+                execute("ROLLBACK")
+            raise self._explained(error) from error
+        self._in_doubt = False
+        self._batch.clear()
+        self._records.clear()
+
+    def close(self) -> None:
+        """Commit what is open, let go of the file, and seal it. Closing again is nothing."""
+        if self._closed:
+            return
+        try:
+            self.commit()
+            if not self._sealed:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise storage_error(self.path, error) from error
+        finally:
+            self._closed = True
+            self._connection.close()
+        if not self._sealed:
+            set_seal(self.path)
+
+    def events(self, after: int = 0) -> Iterator[tuple[int, DeskEvent]]:
+        """The durable events with a number above `after`, oldest first. Raises JournalCorrupt."""
+        with contextlib.closing(connect(self.path, read_only=True)) as reader:
+            while True:
+                try:
+                    rows = reader.execute(
+                        "SELECT seq, kind, payload FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
+                        (after, _PAGE),
+                    ).fetchall()
+                except sqlite3.Error as error:
+                    raise storage_error(self.path, error) from error
+                for seq, kind, payload in rows:
+                    after = seq
+                    yield seq, decode(kind, payload)
+                if len(rows) < _PAGE:
+                    return
+
+    def verify(self) -> Verified:
+        """Read everything that is durable; raises JournalCorrupt naming the first event that is wrong."""
+        return audit.verify(self.path)
+
+    def _read_head(self) -> tuple[int, bytes]:
+        try:
+            head = self._connection.execute("SELECT seq, hash FROM journal_head").fetchone()
+            last = self._connection.execute(
+                "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise storage_error(self.path, error) from error
+        if head is None or tuple(head) != tuple(last or (0, GENESIS)):
+            raise JournalCorrupt(
+                f"the end of the journal {self.path} does not match its head", fix="Run desk journal verify"
+            )
+        return int(head[0]), bytes(head[1])
+
+    def _drop_what_was_written(self) -> None:
+        """After a failed commit: SQLite may have written the batch and failed to say so."""
+        durable = int(self._connection.execute("SELECT seq FROM journal_head").fetchone()[0])
+        self._batch = [row for row in self._batch if row[0] > durable]
+
+    def _explained(self, error: sqlite3.Error) -> StorageError:
+        if isinstance(error, sqlite3.IntegrityError):
+            return StorageError(
+                f"another desk writes to {self.path}: {error}", fix="Stop it, then start this one again"
+            )
+        return storage_error(self.path, error)
+
+
+class MemoryJournal:
+    """The journal without a disk, for backtests and tests. The chain is computed when it is asked for."""
+
+    def __init__(self) -> None:
+        self._events: list[DeskEvent] = []
+        self._durable = 0
+
+    @property
+    def pending(self) -> int:
+        return len(self._events) - self._durable
+
+    def append(self, event: DeskEvent) -> None:
+        """Add an event to the open batch."""
+        if not event.durable:
+            raise StorageError(f"a {event.kind} event is streamed, not journaled", fix="Do not append it")
+        self._events.append(event)
+
+    def commit(self) -> None:
+        """Count what was appended as kept."""
+        self._durable = len(self._events)
+
+    def close(self) -> None:
+        self.commit()
+
+    def events(self, after: int = 0) -> Iterator[tuple[int, DeskEvent]]:
+        """The committed events with a number above `after`, oldest first."""
+        for index in range(after, self._durable):
+            yield index + 1, self._events[index]
+
+    def verify(self) -> Verified:
+        """The same chain and head that a file with these events would have."""
+        head = GENESIS
+        for seq, event in self.events():
+            head = link(head, seq, event.kind, utc_text(event.at), encode(event))
+        return Verified(events=self._durable, head=head.hex())

@@ -1,0 +1,1 @@
+"""Alembic's scripts: how the database file got its tables, one step per version."""

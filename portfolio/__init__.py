@@ -1,0 +1,1 @@
+"""What the desk owns: double-entry ledger, positions, equity and performance."""

@@ -1,0 +1,1 @@
+"""One Markdown file per role and task, and the loader that refuses unknown placeholders."""

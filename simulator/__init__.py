@@ -1,0 +1,1 @@
+"""The synthetic market and the matching core that fills orders against it."""

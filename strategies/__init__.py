@@ -1,0 +1,1 @@
+"""Opinions without a language model."""

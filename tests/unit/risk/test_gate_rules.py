@@ -1,0 +1,182 @@
+"""Every rule of the gate holds on its own: take one away, break it, or move its limit, and it shows."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import pytest
+
+from domain.halt import HaltState
+from domain.orders import OrderIntent
+from risk.approval import ApprovedOrder, redeem
+from risk.case import Case
+from risk.facts import RiskFacts
+from risk.gate import Refused
+from risk.limits import RiskLimits
+from risk.rules import RULES
+from tests.unit.risk.gate_cases import (
+    BTC,
+    BUY,
+    ETH,
+    FACTS,
+    FIVE_OPEN,
+    LIMITS,
+    NOW,
+    ONLY_THIS_RULE_REFUSES,
+    QUOTE,
+    USDT,
+    Plan,
+    account,
+    refused_by,
+    verdict,
+)
+
+NAMES = [rule.__name__ for rule in RULES]
+
+
+def test_a_desk_in_good_order_is_approved() -> None:
+    answer = verdict(Plan())
+    assert isinstance(answer, ApprovedOrder)
+    assert answer.at == NOW
+    assert redeem(answer) is BUY
+
+
+def test_every_rule_has_a_scenario_of_its_own() -> None:
+    assert list(ONLY_THIS_RULE_REFUSES) == NAMES
+
+
+@pytest.mark.parametrize("rule", NAMES)
+def test_only_this_rule_refuses(rule: str) -> None:
+    assert refused_by(ONLY_THIS_RULE_REFUSES[rule]) == [rule]
+
+
+@pytest.mark.parametrize("rule", NAMES)
+def test_without_this_rule_its_scenario_would_pass(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("risk.gate.RULES", tuple(each for each in RULES if each.__name__ != rule))
+    assert refused_by(ONLY_THIS_RULE_REFUSES[rule]) == []
+
+
+@pytest.mark.parametrize("index", range(len(RULES)), ids=NAMES)
+def test_an_exception_inside_this_rule_refuses(index: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(case: Case) -> NoReturn:
+        raise ZeroDivisionError("planted")
+
+    broken.__name__ = NAMES[index]
+    monkeypatch.setattr("risk.gate.RULES", (*RULES[:index], broken, *RULES[index + 1 :]))
+    answer = verdict(Plan())
+    assert isinstance(answer, Refused)
+    (breach,) = answer.breaches
+    assert breach.rule == NAMES[index]
+    assert "ZeroDivisionError: planted" in breach.message
+
+
+def test_all_breaches_are_told_at_once() -> None:
+    facts = replace(
+        FACTS,
+        halt=HaltState.HALTED,
+        recent_orders=99,
+        quote=replace(QUOTE, as_of=NOW - timedelta(days=1)),
+    )
+    told = refused_by(Plan(replace(BUY, protective_stop=None), facts))
+    assert told == ["halt_state", "fresh_price", "order_rate", "stop_required"]
+
+
+def test_a_breach_says_rule_limit_and_value() -> None:
+    answer = verdict(ONLY_THIS_RULE_REFUSES["order_notional"])
+    assert isinstance(answer, Refused)
+    assert answer.intent is ONLY_THIS_RULE_REFUSES["order_notional"].intent
+    (breach,) = answer.breaches
+    assert (breach.rule, breach.limit, breach.value) == ("order_notional", "10000", "10002")
+    assert breach.message == "the order is worth 10002, allowed are 10000"
+
+
+def test_a_refusal_without_a_reason_cannot_be_made() -> None:
+    with pytest.raises(ValueError, match="needs a reason"):
+        Refused(BUY, (), NOW)
+
+
+# A limit, the value that just lets the order through, the next that does not, and the rule that says so.
+LOST_FOUR_PERCENT = account(
+    equity=Decimal(96_000), day_start_equity=Decimal(100_000), peak_equity=Decimal(100_000)
+)
+BARELY_COVERED = account(free={USDT: Decimal("5011.002")})  # 5,001 and 0.2 % on top
+WITHOUT_STOP = replace(BUY, protective_stop=None)
+MOVED: list[tuple[str, Any, Any, str, OrderIntent, RiskFacts]] = [
+    ("allowed_symbols", frozenset({BTC}), frozenset({ETH}), "allowed_symbol", BUY, FACTS),
+    ("max_quote_age", timedelta(seconds=20), timedelta(seconds=19), "fresh_price", BUY, FACTS),
+    ("max_order_notional", Decimal(5_001), Decimal("5000.99"), "order_notional", BUY, FACTS),
+    ("max_position_notional", Decimal(5_001), Decimal("5000.99"), "position_size", BUY, FACTS),
+    ("max_position_weight", Decimal("0.05001"), Decimal("0.05"), "position_size", BUY, FACTS),
+    ("max_gross_exposure", Decimal("0.05001"), Decimal("0.05"), "gross_exposure", BUY, FACTS),
+    ("price_collar", Decimal("0.0002"), Decimal("0.00019"), "price_collar", BUY, FACTS),
+    ("max_orders_per_window", 4, 3, "order_rate", BUY, replace(FACTS, recent_orders=3)),
+    ("max_open_orders", 6, 5, "open_orders", BUY, replace(FACTS, open_orders=FIVE_OPEN)),
+    ("require_stop", False, True, "stop_required", WITHOUT_STOP, FACTS),
+    ("max_stop_distance", Decimal("0.05"), Decimal("0.0499"), "stop_required", BUY, FACTS),
+    ("max_daily_loss", Decimal("0.0401"), Decimal("0.04"), "daily_loss", BUY, LOST_FOUR_PERCENT),
+    ("max_drawdown", Decimal("0.0401"), Decimal("0.04"), "peak_drawdown", BUY, LOST_FOUR_PERCENT),
+    ("fee_reserve", Decimal("0.002"), Decimal("0.0021"), "balance", BUY, BARELY_COVERED),
+]
+
+
+@pytest.mark.parametrize(
+    ("limit", "passes", "refuses", "rule", "intent", "facts"), MOVED, ids=[each[0] for each in MOVED]
+)
+def test_moving_this_limit_is_noticed(
+    limit: str, passes: Any, refuses: Any, rule: str, intent: OrderIntent, facts: RiskFacts
+) -> None:
+    assert refused_by(Plan(intent, facts, replace(LIMITS, **{limit: passes}))) == []
+    assert refused_by(Plan(intent, facts, replace(LIMITS, **{limit: refuses}))) == [rule]
+
+
+def test_every_limit_is_moved_by_a_test() -> None:
+    # The window's length is counted where the orders are: the gate only refuses when it is unset (below).
+    moved = {each[0] for each in MOVED} | {"order_rate_window"}
+    assert moved == {each.name for each in fields(RiskLimits)}
+
+
+UNSET_REFUSES = {
+    "allowed_symbols": "allowed_symbol",
+    "max_quote_age": "fresh_price",
+    "max_order_notional": "order_notional",
+    "max_gross_exposure": "gross_exposure",
+    "price_collar": "price_collar",
+    "max_orders_per_window": "order_rate",
+    "order_rate_window": "order_rate",
+    "max_open_orders": "open_orders",
+    "require_stop": "stop_required",
+    "max_stop_distance": "stop_required",
+    "max_daily_loss": "daily_loss",
+    "max_drawdown": "peak_drawdown",
+    "fee_reserve": "balance",
+}
+
+
+@pytest.mark.parametrize("limit", UNSET_REFUSES)
+def test_an_unset_limit_refuses(limit: str) -> None:
+    plan = Plan(limits=replace(LIMITS, **{limit: None}))
+    answer = verdict(plan)
+    assert isinstance(answer, Refused)
+    (breach,) = answer.breaches
+    assert (breach.rule, breach.value) == (UNSET_REFUSES[limit], "unset")
+    assert limit in breach.message
+
+
+def test_one_position_limit_is_enough_and_none_refuses() -> None:
+    assert refused_by(Plan(limits=replace(LIMITS, max_position_notional=None))) == []
+    assert refused_by(Plan(limits=replace(LIMITS, max_position_weight=None))) == []
+    neither = replace(LIMITS, max_position_notional=None, max_position_weight=None)
+    assert refused_by(Plan(limits=neither)) == ["position_size"]
+
+
+def test_every_limit_is_unset_by_a_test() -> None:
+    unset = set(UNSET_REFUSES) | {"max_position_notional", "max_position_weight"}
+    assert unset == {each.name for each in fields(RiskLimits)}
+
+
+def test_limits_that_were_never_set_refuse_everything() -> None:
+    told = refused_by(Plan(limits=RiskLimits()))
+    assert set(told) == set(NAMES) - {"halt_state", "known_account", "venue_filters", "reduce_only"}
