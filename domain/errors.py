@@ -17,6 +17,7 @@ DeskError                 exit 1   anything the desk can explain
   VenueError              exit 1   the venue answered no
     VenueRejected                  it refused the order: final
     VenueUnknown                   no answer: the order may or may not exist
+    VenueDown                      it could not be reached or is closed: nothing was taken in
   ModelError              exit 1   a language model failed; the role abstains
 """
 
@@ -100,6 +101,10 @@ class VenueRejected(VenueError):
 
 
 class VenueUnknown(VenueError):
+    pass
+
+
+class VenueDown(VenueError):
     pass
 
 

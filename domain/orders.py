@@ -19,15 +19,25 @@ class Side(StrEnum):
 
 
 class OrderType(StrEnum):
+    """What makes an order fill. A STOP and a TAKE_PROFIT become market orders at their trigger.
+
+    TRAILING_STOP is a STOP whose trigger follows the best price at a distance of `trailing`.
+    """
+
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TAKE_PROFIT = "take_profit"
+    TAKE_PROFIT_LIMIT = "take_profit_limit"
+    TRAILING_STOP = "trailing_stop"
 
 
 class TimeInForce(StrEnum):
     GTC = "gtc"
     IOC = "ioc"
     FOK = "fok"
+    GTD = "gtd"
 
 
 class Origin(StrEnum):
@@ -35,6 +45,7 @@ class Origin(StrEnum):
 
     CYCLE = "cycle"
     GUARDIAN = "guardian"
+    ALGORITHM = "algorithm"
     OPERATOR = "operator"
     PANIC = "panic"
 
@@ -80,6 +91,20 @@ TRANSITIONS: Final[dict[OrderStatus, frozenset[OrderStatus]]] = {
 }
 """Which status may follow which. A status with no successor is terminal."""
 
+WITH_LIMIT: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
+"""Order types that name the worst price they accept."""
+
+TRIGGERED: Final = frozenset(
+    {
+        OrderType.STOP,
+        OrderType.STOP_LIMIT,
+        OrderType.TAKE_PROFIT,
+        OrderType.TAKE_PROFIT_LIMIT,
+        OrderType.TRAILING_STOP,
+    }
+)
+"""Order types that sleep until the price reaches a trigger."""
+
 TERMINAL: Final = frozenset(status for status, nexts in TRANSITIONS.items() if not nexts)
 _FILLED: Final = _S.FILLED  # every fill asks for these; reading a member off its class is slow in 3.11
 _PARTIALLY_FILLED: Final = _S.PARTIALLY_FILLED
@@ -96,8 +121,12 @@ def client_order_id(session: str, cycle: int, leg: int) -> str:
 class OrderIntent:
     """What the desk wants done, before anyone has approved it.
 
-    `limit_price` is set for LIMIT, `trigger_price` for STOP. `protective_stop` is the price at which
-    the guardian will get out of the position that this order opens.
+    `limit_price` is set for the types in WITH_LIMIT, `trigger_price` for those in TRIGGERED, `trailing` (a
+    fraction of the price) for TRAILING_STOP, `expires_at` for GTD. `post_only` never takes liquidity.
+    `protective_stop` and `take_profit` are the prices at which the desk will get out of the position that
+    this order opens. Orders of the same non-empty `group` cancel each other: the first to fill ends the
+    rest. `parent` names what this order is a part of: an algorithm, or the entry that it protects.
+    `replaces` names the order that must be gone before this one is sent.
     """
 
     client_id: str
@@ -116,6 +145,13 @@ class OrderIntent:
     protective_stop: Price | None = None
     time_in_force: TimeInForce = TimeInForce.GTC
     reason: str = ""
+    post_only: bool = False
+    expires_at: datetime | None = None
+    trailing: Decimal | None = None
+    take_profit: Price | None = None
+    group: str = ""
+    parent: str = ""
+    replaces: str = ""
 
 
 @quick

@@ -11,8 +11,8 @@ from domain.clock import EPOCH
 from domain.errors import VenueRejected
 from domain.market import OrderBook
 from domain.money import Currency, Symbol
-from domain.orders import OPEN_AT_VENUE, Fill, Order, OrderIntent, OrderType
-from execution.venue import Closed, Executed, VenueOrder, VenueReport
+from domain.orders import OPEN_AT_VENUE, Fill, Order, OrderIntent, OrderType, TimeInForce
+from execution.venue import Balance, Capabilities, Closed, Executed, VenueOrder, VenueReport
 from market.feed import Feed
 from risk.approval import ApprovedOrder, redeem
 from simulator.matching import Ended, MatchingCore, MatchReport
@@ -20,6 +20,10 @@ from simulator.resting import Resting
 
 _MARKET: Final = OrderType.MARKET
 _NOTHING: Final[tuple[VenueReport, ...]] = ()
+_DOES: Final = Capabilities(
+    frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP}),
+    frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
+)
 
 
 class PaperVenue:
@@ -31,6 +35,7 @@ class PaperVenue:
 
     def __init__(self, feed: Feed, matching: MatchingCore) -> None:
         self.name = "paper"
+        self.capabilities = _DOES
         self._feed = feed
         self._matching = matching
         self._needs_book = matching.fill_model.needs_book
@@ -41,6 +46,9 @@ class PaperVenue:
     async def place(self, order: ApprovedOrder) -> str:
         """Take an order in; it can fill from the next bar on. Raises GateError or VenueRejected."""
         intent = redeem(order)
+        problems = self.capabilities.problems(intent)
+        if problems:
+            raise VenueRejected(f"order {intent.client_id}: {'; '.join(problems)}")
         at = self._feed.now or intent.created_at
         venue_id = self._matching.submit(intent, at, self._reference(intent))
         if self._needs_book:
@@ -58,6 +66,17 @@ class PaperVenue:
 
     async def open_orders(self) -> tuple[VenueOrder, ...]:
         return tuple(_view(order) for order in self._matching.open_orders())
+
+    async def balances(self) -> Mapping[Currency, Balance]:
+        matching = self._matching
+        return {
+            currency: Balance(matching.free(currency), total - matching.free(currency))
+            for currency, total in matching.balances.items()
+        }
+
+    async def fills(self, since: datetime) -> tuple[Fill, ...]:
+        every = (fill for order in self._matching.orders() for fill in order.fills if fill.filled_at >= since)
+        return tuple(sorted(every, key=lambda fill: fill.filled_at))
 
     async def poll(self) -> tuple[VenueReport, ...]:
         """Match the bar the feed stands on, unless that was done, and report everything new."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,8 +12,8 @@ from typing import assert_never
 
 from domain.errors import NotFound, VenueRejected, VenueUnknown
 from domain.money import ZERO, Currency, Money, Price, Quantity
-from domain.orders import TERMINAL, Fill, OrderIntent, OrderStatus
-from execution.venue import Closed, Executed, VenueOrder, VenueReport
+from domain.orders import TERMINAL, Fill, OrderIntent, OrderStatus, OrderType, TimeInForce
+from execution.venue import Balance, Capabilities, Closed, Executed, VenueOrder, VenueReport
 from risk.approval import ApprovedOrder, redeem
 
 
@@ -46,11 +47,15 @@ class ScriptedVenue:
     """Orders fill when the test says so. `placed` lists every client id that arrived, in order.
 
     `answers` and `cancel_answers` are used up one by one; then everything is accepted. `silent` makes
-    look-ups and listings fail as if the line were down.
+    look-ups and listings fail as if the line were down. `held` is what it says the account holds.
     """
 
     def __init__(self, fee_currency: str = "USDT") -> None:
         self.name = "scripted"
+        self.capabilities = Capabilities(
+            frozenset(OrderType), frozenset(TimeInForce), post_only=True, groups=True
+        )
+        self.held: dict[Currency, Balance] = {}
         self.answers: deque[Answer] = deque()
         self.cancel_answers: deque[Answer] = deque()
         self.silent = False
@@ -91,6 +96,15 @@ class ScriptedVenue:
         reports = tuple(self._reports)
         self._reports.clear()
         return reports
+
+    async def balances(self) -> Mapping[Currency, Balance]:
+        self._speak()
+        return dict(self.held)
+
+    async def fills(self, since: datetime) -> tuple[Fill, ...]:
+        self._speak()
+        every = (fill for kept in self._orders.values() for fill in kept.fills if fill.filled_at >= since)
+        return tuple(sorted(every, key=lambda fill: fill.filled_at))
 
     def fill(
         self,

@@ -1,19 +1,21 @@
 """The venue port: where approved orders go, and what comes back.
 
-A venue tells three answers apart. An id: it has the order. `VenueRejected`: it will never have it.
-`VenueUnknown`: nobody knows yet, and `lookup` is the only way to find out.
+A venue tells four answers apart. An id: it has the order. `VenueRejected`: it will never have it.
+`VenueDown`: it certainly took nothing in, and may do so later. `VenueUnknown`: nobody knows yet, and `lookup`
+is the only way to find out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
 from domain.frozen import quick
-from domain.money import Symbol
-from domain.orders import Fill, OrderStatus
+from domain.money import Currency, Symbol
+from domain.orders import Fill, OrderIntent, OrderStatus, OrderType, TimeInForce
 from risk.approval import ApprovedOrder
 
 
@@ -51,6 +53,50 @@ class Closed:
 VenueReport = Executed | Closed
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a venue really does, asked before anything is promised.
+
+    What is not listed is refused, never dropped in silence. `groups` says that one-cancels-other orders
+    rest at the venue itself.
+    """
+
+    order_types: frozenset[OrderType]
+    times_in_force: frozenset[TimeInForce]
+    post_only: bool = False
+    groups: bool = False
+
+    @property
+    def stops(self) -> bool:
+        """Whether a protective stop can rest at the venue, where it works while the desk is away."""
+        return OrderType.STOP in self.order_types
+
+    def problems(self, intent: OrderIntent) -> tuple[str, ...]:
+        """Everything the intent asks for that this venue does not do, in words; empty when it does it all."""
+        said: list[str] = []
+        if intent.order_type not in self.order_types:
+            said.append(f"it has no {intent.order_type.value} orders")
+        if intent.time_in_force not in self.times_in_force:
+            said.append(f"it has no time in force {intent.time_in_force.value}")
+        if intent.post_only and not self.post_only:
+            said.append("it has no post-only orders")
+        if intent.group and not self.groups:
+            said.append("it has no one-cancels-other orders")
+        return tuple(said)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account holds of one currency: `free` to use, `locked` in open orders."""
+
+    free: Decimal
+    locked: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.free + self.locked
+
+
 class Venue(Protocol):
     """One place to trade. Only the order desk holds one."""
 
@@ -59,12 +105,17 @@ class Venue(Protocol):
         """A short name for people and logs."""
         ...
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it really does."""
+        ...
+
     async def place(self, order: ApprovedOrder) -> str:
         """Send an approved order and return the venue's id for it.
 
         The same client id twice is the same order: it is never placed again. Raises GateError for an
-        approval the gate did not make, VenueRejected when the venue refuses (final), VenueUnknown when
-        no answer came (look it up).
+        approval the gate did not make, VenueRejected when the venue refuses or does not do this (final),
+        VenueDown when it took nothing in, VenueUnknown when no answer came (look it up).
         """
         ...
 
@@ -73,7 +124,10 @@ class Venue(Protocol):
         ...
 
     async def lookup(self, client_id: str) -> VenueOrder | None:
-        """The venue's view of an order; None only when it is certain that it never had it."""
+        """The venue's view of an order; None only when it is certain that it never had it and never will.
+
+        Raises VenueUnknown while a request sent before could still be accepted.
+        """
         ...
 
     async def open_orders(self) -> tuple[VenueOrder, ...]:
@@ -82,4 +136,12 @@ class Venue(Protocol):
 
     async def poll(self) -> tuple[VenueReport, ...]:
         """What happened since the last poll, in order."""
+        ...
+
+    async def balances(self) -> Mapping[Currency, Balance]:
+        """What the account holds; a currency that is absent is not held."""
+        ...
+
+    async def fills(self, since: datetime) -> tuple[Fill, ...]:
+        """Every execution of the account at or after `since`, oldest first; a stranger's has no client id."""
         ...

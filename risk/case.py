@@ -17,6 +17,7 @@ from risk.limits import RiskLimits
 # Looking up a member on its enum costs about 100 ns in Python 3.11, a name in the module almost nothing.
 _BUY: Final = Side.BUY
 _LIMIT: Final = OrderType.LIMIT
+_MARKET: Final = OrderType.MARKET
 _STOP: Final = OrderType.STOP
 
 
@@ -105,6 +106,8 @@ def _worst_price(intent: OrderIntent, quote: Quote | None, buys: bool) -> Decima
     kind = intent.order_type
     if kind is _LIMIT:
         return intent.limit_price
+    if kind is not _STOP and kind is not _MARKET:
+        return None  # nobody has said what its worst price is: the rules refuse
     trigger = intent.trigger_price if kind is _STOP else None
     if kind is _STOP and (trigger is None or not buys):
         return trigger

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 from domain.errors import NotFound, VenueRejected
 from domain.instrument import Instrument
@@ -81,6 +81,10 @@ class MatchingCore:
     def find(self, client_id: str) -> Resting | None:
         """The order with this client id, open or over; None when the core never had it."""
         return self._orders.get(client_id)
+
+    def orders(self) -> tuple[Resting, ...]:
+        """Every order the core ever had, oldest first."""
+        return tuple(self._orders.values())
 
     def open_orders(self) -> tuple[Resting, ...]:
         """Orders that can still fill, by symbol, oldest first."""
@@ -387,12 +391,10 @@ def _own_price(intent: OrderIntent, reference: Decimal | None) -> Decimal:
     price: Decimal | None
     if kind is _MARKET:
         price = reference
-    elif kind is OrderType.LIMIT:
-        price = intent.limit_price
-    elif kind is OrderType.STOP:
-        price = intent.trigger_price
+    elif kind in (OrderType.LIMIT, OrderType.STOP):
+        price = intent.limit_price if kind is OrderType.LIMIT else intent.trigger_price
     else:
-        assert_never(kind)
+        raise VenueRejected(f"order {intent.client_id}: there are no {kind.value} orders here")
     if price is None or price <= ZERO:
         raise VenueRejected(f"order {intent.client_id}: a {intent.order_type.value} order without a price")
     return price

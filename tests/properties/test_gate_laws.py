@@ -228,6 +228,8 @@ def entry_price(intent: OrderIntent, quote: Quote) -> Decimal:
         case OrderType.STOP:
             trigger = some(intent.trigger_price)
             return max(trigger, touch) if intent.side is Side.BUY else trigger
+        case _:
+            raise AssertionError(f"the gate approved a {intent.order_type}, whose worst price nobody knows")
 
 
 def some(value: Known | None) -> Known:

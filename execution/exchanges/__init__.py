@@ -1,0 +1,1 @@
+"""Real exchanges and testnets behind the venue port, through ccxt."""

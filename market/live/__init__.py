@@ -1,0 +1,1 @@
+"""Market data of a running exchange as a feed."""

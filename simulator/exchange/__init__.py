@@ -1,0 +1,1 @@
+"""A simulated exchange without a wire: accounts, orders, markets and their events."""
