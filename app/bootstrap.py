@@ -11,6 +11,7 @@ from app.bus import Bus
 from app.halts import Halts
 from app.settings import ModelKey, Settings
 from domain.clock import EPOCH, LiveClock, SimulatedClock
+from domain.errors import DataError
 from domain.events import DeskEvent
 from domain.halt import Halt
 from domain.money import Currency, Money, Symbol
@@ -105,18 +106,34 @@ def costs_of(settings: Settings) -> dict[str, str]:
 
 
 def build_feed(settings: Settings) -> Feed:
-    """The market that the settings name. Raises DataError or UnknownSymbol."""
+    """The market that the settings name. Raises UnknownSymbol, or DataError for files with holes, too."""
     symbols = tuple(Symbol(symbol) for symbol in settings.session.symbols)
     market, timeframe = settings.market, settings.session.timeframe
     if market.source == "replay" and market.candles is not None:
         from market.replay import ReplayFeed
 
-        return ReplayFeed(market.candles, symbols, timeframe, market.start, market.end, market.stamps)
+        replay = ReplayFeed(market.candles, symbols, timeframe, market.start, market.end, market.stamps)
+        if market.gaps == "refuse" and not replay.report.clean:
+            raise DataError(
+                "; ".join(replay.report.sentences()),
+                fix='Fill the files, or accept it: gaps = "allow" in [market], or DESK_MARKET__GAPS=allow',
+            )
+        return replay
     from simulator.synthetic import SyntheticFeed
 
     return SyntheticFeed(
         seed=market.seed, symbols=symbols, timeframe=timeframe, start=market.start or SYNTHETIC_START
     )
+
+
+def remarks_on(feed: Feed, settings: Settings) -> tuple[str, ...]:
+    """What a person should know about the market's data before trusting a result: one sentence each."""
+    if settings.market.source == "replay":
+        from market.replay import ReplayFeed
+
+        if isinstance(feed, ReplayFeed):
+            return feed.report.sentences()
+    return ()
 
 
 def build_desk(

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import structlog
 
 from app import control
-from app.bootstrap import Desk
+from app.bootstrap import Desk, remarks_on
 from app.history import COMPLETED
 from domain.errors import DeskError
 from domain.events import DeskEvent, Notice, SessionStarted, SessionStopped
@@ -64,6 +64,8 @@ class SessionRun:
                 at=at,
             )
         )
+        for remark in remarks_on(desk.feed, desk.settings):
+            self._notice("warning", remark)
         desk.journal.commit()
         found: tuple[str, ...] = ()
         if desk.resumed:

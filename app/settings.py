@@ -82,6 +82,7 @@ class MarketSection(_Section):
     source: Literal["synthetic", "replay"] = "synthetic"
     candles: Path | None = None
     stamps: Literal["open", "close"] = "open"
+    gaps: Literal["refuse", "allow"] = "refuse"
     start: datetime | None = None
     end: datetime | None = None
     seed: Annotated[int, Field(ge=0)] = 5  # one that trades from its first bar on; nothing else was looked at

@@ -58,10 +58,10 @@ class DataReport:
         for report in self.symbols.values():
             if report.gaps:
                 longest = max(report.gaps, key=lambda gap: gap.missing)
+                gaps = "1 gap" if len(report.gaps) == 1 else f"{len(report.gaps)} gaps"
                 said.append(
-                    f"{report.symbol} misses {report.missing} {self.timeframe} bars in "
-                    f"{len(report.gaps)} gaps; the longest has {longest.missing} from "
-                    f"{longest.start:%Y-%m-%dT%H:%MZ} ({report.source})"
+                    f"{report.symbol} misses {report.missing} {self.timeframe} bars in {gaps}; the longest "
+                    f"has {longest.missing} from {longest.start:%Y-%m-%dT%H:%MZ} ({report.source})"
                 )
         return tuple(said)
 

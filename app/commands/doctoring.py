@@ -81,13 +81,13 @@ def _limits(settings: Settings) -> str:
 
 
 def _market(settings: Settings) -> str:
-    from app.bootstrap import build_feed
+    from app.bootstrap import build_feed, remarks_on
 
     feed = build_feed(settings)
     moment = feed.advance()
     if moment is None:
         raise DeskError("the market has no bar in the chosen period", fix="Choose another start or end")
-    return f"{feed.name}: first bar closes {moment:%Y-%m-%d %H:%M}Z"
+    return "; ".join((f"{feed.name}: first bar closes {moment:%Y-%m-%d %H:%M}Z", *remarks_on(feed, settings)))
 
 
 def _home(home: Home, settings: Settings) -> str:

@@ -54,7 +54,9 @@ def run_backtest(*, config: Path | None, overrides: Overrides, bars: int | None,
     if settings.market.source == "synthetic" and bars is None:
         raise ConfigError("the simulated market never ends", fix="Say how far with --bars, or name --candles")
     from app.backtesting import backtest
+    from app.logs import log_to_stderr
 
+    log_to_stderr()
     summary = asyncio.run(backtest(settings, bars=bars))
     if as_json:
         print_json(summary)

@@ -14,6 +14,7 @@ GOOD = (
     "2021-01-01T00:00:00+00:00,1,2,1,2,5\n"
     "2021-01-01T01:00:00+00:00,2,3,1,2,5\n"
 )
+LATER = "2021-01-01T05:00:00+00:00,2,3,1,2,5\n"
 ROW = "2021-01-01T02:00:00+00:00,{},{},{},{},5\n"
 
 CANDLES = {
@@ -26,6 +27,7 @@ CANDLES = {
     "nan": ({"BTC-USDT.csv": GOOD + ROW.format("nan", 3, 1, 2)}, 1, "BTC-USDT.csv"),
     "negative": ({"BTC-USDT.csv": GOOD + ROW.format(-1, 3, -1, 2)}, 1, "BTC-USDT.csv"),
     "high under low": ({"BTC-USDT.csv": GOOD + ROW.format(2, 1, 3, 2)}, 1, "BTC-USDT.csv"),
+    "hours missing": ({"BTC-USDT.csv": GOOD + LATER}, 1, "BTC/USDT misses 3 1h bars in 1 gap;"),
     "not in order": ({"BTC-USDT.csv": GOOD + "2020-12-31T00:00:00+00:00,1,2,1,2,5\n"}, 1, "BTC-USDT.csv"),
 }
 
@@ -50,6 +52,23 @@ def test_candles_that_cannot_be_trusted(
     told = desk("backtest", "--candles", folder, "--symbols", "BTC/USDT", "--timeframe", "1h")
     assert told.code == code, told.err
     assert named in _one_line(told.err)
+
+
+@pytest.mark.parametrize("verb", ["backtest", "run"])
+def test_missing_hours_are_named_and_refused_until_they_are_accepted(
+    desk: DeskLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    (tmp_path / "BTC-USDT.csv").write_text(GOOD + LATER)
+    monkeypatch.setenv("DESK_MARKET__SPEED", "max")
+    words = (verb, "--candles", tmp_path, "--symbols", "BTC/USDT", "--timeframe", "1h")
+    refused = desk(*words)
+    assert refused.code == 1
+    assert "DESK_MARKET__GAPS=allow" in _one_line(refused.err)
+    monkeypatch.setenv("DESK_MARKET__GAPS", "allow")
+    allowed = desk(*words, "--json")
+    assert allowed.code == 0, allowed.err
+    assert "BTC/USDT misses 3 1h bars in 1 gap" in allowed.err
+    assert allowed.told["bars"] > 0
 
 
 WORDS = {

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from sqlalchemy import inspect
 
 from domain.errors import StorageError
 from memory import database
+from memory.journal import SqliteJournal
 from memory.tables import metadata
 
 
@@ -49,3 +52,23 @@ def test_opening_a_current_file_does_not_load_alembic(tmp_path: Path) -> None:
     )
     said = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+def test_a_migration_that_is_cut_off_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "desk.db"
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alembic.op.bulk_insert", cut_off)  # after the tables of journal and head were made
+        with pytest.raises(KeyboardInterrupt):
+            database.migrate(path)
+    with contextlib.closing(sqlite3.connect(path)) as reader:
+        tables = reader.execute("SELECT name FROM sqlite_master WHERE name LIKE 'journal%'").fetchall()
+    assert tables == []
+    journal = SqliteJournal(path)
+    assert journal.verify().events == 0
+    journal.close()
