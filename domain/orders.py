@@ -105,6 +105,9 @@ TRIGGERED: Final = frozenset(
 )
 """Order types that sleep until the price reaches a trigger."""
 
+STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
+"""Order types that get out of a holding when the price moves against it."""
+
 TERMINAL: Final = frozenset(status for status, nexts in TRANSITIONS.items() if not nexts)
 _FILLED: Final = _S.FILLED  # every fill asks for these; reading a member off its class is slow in 3.11
 _PARTIALLY_FILLED: Final = _S.PARTIALLY_FILLED
@@ -121,12 +124,15 @@ def client_order_id(session: str, cycle: int, leg: int) -> str:
 class OrderIntent:
     """What the desk wants done, before anyone has approved it.
 
-    `limit_price` is set for the types in WITH_LIMIT, `trigger_price` for those in TRIGGERED, `trailing` (a
-    fraction of the price) for TRAILING_STOP, `expires_at` for GTD. `post_only` never takes liquidity.
+    `limit_price` is set for the types in WITH_LIMIT, `trigger_price` for those in TRIGGERED (where a trailing
+    stop begins). `trailing` is a fraction of the price: the distance of a TRAILING_STOP, and on an entry with
+    a protective stop the distance at which that stop follows the price. `expires_at` is when the order must
+    be over: with GTD the venue ends it, with GTC the desk withdraws it. `post_only` never takes liquidity.
     `protective_stop` and `take_profit` are the prices at which the desk will get out of the position that
     this order opens. Orders of the same non-empty `group` cancel each other: the first to fill ends the
     rest. `parent` names what this order is a part of: an algorithm, or the entry that it protects.
-    `replaces` names the order that must be gone before this one is sent.
+    `replaces` names the order that must be gone before this one is sent; its quantity counts from what that
+    order had filled when this was written down, and shrinks by what it fills after.
     """
 
     client_id: str
@@ -152,6 +158,15 @@ class OrderIntent:
     group: str = ""
     parent: str = ""
     replaces: str = ""
+
+    @property
+    def guards(self) -> bool:
+        """Whether this protects a holding: it makes way for whatever gets out of that holding sooner."""
+        if self.side is not Side.SELL or not self.reduce_only:
+            return False
+        if self.order_type in STOPS:
+            return True
+        return self.origin is Origin.GUARDIAN and self.order_type is not OrderType.MARKET
 
 
 @quick

@@ -15,13 +15,31 @@ from typing import Protocol
 
 from domain.frozen import quick
 from domain.money import Currency, Symbol
-from domain.orders import Fill, OrderIntent, OrderStatus, OrderType, TimeInForce
+from domain.orders import Fill, OrderIntent, OrderStatus, OrderType, Side, TimeInForce
 from risk.approval import ApprovedOrder
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What the venue says an order is, in its own words turned into ours: read back, never remembered.
+
+    `quantity` is the whole order in base currency. A price the type does not have is None.
+    """
+
+    side: Side
+    order_type: OrderType
+    quantity: Decimal
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order as the venue sees it. `filled` is in base currency and equals the sum of `fills`."""
+    """An order as the venue sees it. `filled` is in base currency and equals the sum of `fills`.
+
+    `terms` is what a protective stop is checked against, and what a stranger's order counts as; None when
+    the venue does not tell.
+    """
 
     client_id: str
     venue_id: str
@@ -29,6 +47,7 @@ class VenueOrder:
     status: OrderStatus
     filled: Decimal
     fills: tuple[Fill, ...]
+    terms: Terms | None = None
 
 
 @quick
@@ -58,13 +77,15 @@ class Capabilities:
     """What a venue really does, asked before anything is promised.
 
     What is not listed is refused, never dropped in silence. `groups` says that one-cancels-other orders
-    rest at the venue itself.
+    rest at the venue itself. `shares_holdings` says that several resting sells may stand on one holding; a
+    real venue locks what a resting sell would take, so that the old must go before the new can come.
     """
 
     order_types: frozenset[OrderType]
     times_in_force: frozenset[TimeInForce]
     post_only: bool = False
     groups: bool = False
+    shares_holdings: bool = False
 
     @property
     def stops(self) -> bool:
