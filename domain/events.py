@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Literal
 
+from domain.algorithms import AlgorithmPlan
 from domain.frozen import quick
 from domain.halt import Halt
 from domain.money import Price, Quantity, Symbol
@@ -150,13 +151,16 @@ class IntentRefused:
 @quick
 @dataclass(frozen=True, slots=True)
 class OrderSubmitted:
-    """The second approval was given and the order is being sent."""
+    """The second approval was given and the order is being sent to `venue`, at this `bid` and `ask`."""
 
     kind: ClassVar[Literal["order_submitted"]] = "order_submitted"
     durable: ClassVar[bool] = True
     client_id: str
     symbol: Symbol
     at: datetime
+    venue: str = ""
+    bid: Price | None = None
+    ask: Price | None = None
 
 
 @quick
@@ -211,6 +215,42 @@ class CancelRequested:
     client_id: str
     symbol: Symbol
     reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlgorithmStarted:
+    """An execution algorithm was given its plan, durable before its first child order."""
+
+    kind: ClassVar[Literal["algorithm_started"]] = "algorithm_started"
+    durable: ClassVar[bool] = True
+    plan: AlgorithmPlan
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlgorithmStopping:
+    """An algorithm was told to stop: it sends nothing more, and what it has open is withdrawn."""
+
+    kind: ClassVar[Literal["algorithm_stopping"]] = "algorithm_stopping"
+    durable: ClassVar[bool] = True
+    algorithm_id: str
+    symbol: Symbol
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlgorithmEnded:
+    """An algorithm is over and none of its orders is open: `done` and `rest` are in the plan's unit."""
+
+    kind: ClassVar[Literal["algorithm_ended"]] = "algorithm_ended"
+    durable: ClassVar[bool] = True
+    algorithm_id: str
+    symbol: Symbol
+    reason: str
+    done: Decimal
+    rest: Decimal
     at: datetime
 
 
@@ -291,6 +331,9 @@ DeskEvent = (
     | OrderClosed
     | OrderUnknown
     | CancelRequested
+    | AlgorithmStarted
+    | AlgorithmStopping
+    | AlgorithmEnded
     | StopArmed
     | StopsResumed
     | HaltChanged

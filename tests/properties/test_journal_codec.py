@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.algorithms import AlgorithmPlan, Method, Slice
 from domain.events import DeskEvent
+from domain.money import Symbol
 from domain.opinions import Opinion
+from domain.orders import Side
 from memory.codec import decode, encode
 
 MEMBERS = typing.get_args(DeskEvent)
@@ -34,9 +37,30 @@ st.register_type_strategy(
     ),
 )
 
+st.register_type_strategy(
+    AlgorithmPlan,
+    st.builds(
+        AlgorithmPlan,
+        algorithm_id=st.text(max_size=5),
+        session=st.text(max_size=5),
+        symbol=st.just(Symbol("BTC/USDT")),
+        side=st.just(Side.BUY),
+        method=st.sampled_from(Method),
+        amount=st.just(Decimal("3.00")),
+        start=st.just(datetime(2024, 1, 1, tzinfo=UTC)),
+        end=st.timedeltas(timedelta(0), timedelta(days=9)).map(datetime(2024, 1, 1, tzinfo=UTC).__add__),
+        slices=st.builds(
+            Slice,
+            after=st.timedeltas(timedelta(0)),
+            amount=st.just(Decimal("1.00")),
+            venue=st.text(max_size=5),
+        ).map(lambda part: (part, part, part)),
+    ),
+)
+
 
 def test_every_member_of_the_union_is_covered() -> None:
-    assert len(MEMBERS) == 22
+    assert len(MEMBERS) == 25
     assert len({member.kind for member in MEMBERS}) == len(MEMBERS)
 
 
