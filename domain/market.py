@@ -102,7 +102,7 @@ class SymbolView:
     """One symbol inside a snapshot: last bar, quote, the declared features, and whether it is stale.
 
     `features` maps a declared feature name to its value; a feature still warming up is absent.
-    `stale` is True when the newest data is older than the desk's limit.
+    `age` is that of the older of candle and quote; `stale` is True when it is beyond the desk's limit.
     """
 
     symbol: Symbol

@@ -82,6 +82,10 @@ class FeatureEngine:
         """Take in the bar the feed stands on. Call it after every `advance` and `seek`; twice is harmless."""
         self._lane.update()
 
+    def reread(self) -> None:
+        """Bars behind came late or changed: the next update reads the whole history again."""
+        self._lane.reread()
+
     def values(self, symbol: Symbol) -> Mapping[str, float]:
         """The features that are warm and defined, by name, in the order they were asked for."""
         return self._lane.values(symbol)
@@ -110,6 +114,9 @@ class _TapeLane:
     def update(self) -> None:
         for symbol in self._matrices:
             self._rows[symbol] = self._tape.row(symbol)
+
+    def reread(self) -> None:
+        """A tape that is known does not change."""
 
     def values(self, symbol: Symbol) -> Mapping[str, float]:
         row = self._rows.get(symbol, -1)
@@ -152,6 +159,9 @@ class _BarLane:
             newest = self._feed.history(symbol, now, 1)
             if len(newest) and int(newest.close_ns[-1]) == to_ns(now):  # else: a gap
                 self._symbols[symbol].take(newest)
+
+    def reread(self) -> None:
+        self._index = None
 
     def values(self, symbol: Symbol) -> Mapping[str, float]:
         state = self._symbols.get(symbol)

@@ -16,7 +16,7 @@ from market.feed import Feed
 
 
 class SnapshotBuilder:
-    """Freezes what a feed shows. Data older than `max_age` is marked stale, not hidden."""
+    """Freezes what a feed shows. A symbol whose candle or quote is older than `max_age` is marked stale."""
 
     def __init__(self, feed: Feed, features: FeatureEngine, max_age: timedelta) -> None:
         self._feed = feed
@@ -50,7 +50,7 @@ class SnapshotBuilder:
         candle = self._feed.candle(symbol) or self._newest(symbol, as_of)
         if quote is None or candle is None:
             return None
-        age = as_of - max(quote.as_of, candle.close_time)
+        age = as_of - min(quote.as_of, candle.close_time)
         return SymbolView(
             symbol=symbol,
             candle=candle,

@@ -53,7 +53,7 @@ class VenueClock:
             drift = venue_now - self._reckon(answered)
             if abs(drift) > FARTHEST_JUMP * max(1.0, self.speed):
                 raise DataError(
-                    f"the venue's clock jumped by {drift.total_seconds():+.1f} s to {told:%Y-%m-%dT%H:%M:%SZ}",
+                    f"the venue's clock jumped {drift.total_seconds():+.1f} s, to {told:%Y-%m-%dT%H:%M:%SZ}",
                     fix="Nothing is done with it; restart the desk when the venue is right",
                 )
         self._told, self._told_at = venue_now, answered

@@ -232,7 +232,7 @@ class LiveFeed:
         return said
 
     def take_reread(self) -> bool:
-        """Whether bars behind `now` came late or changed since this was last asked: features must be reread."""
+        """Whether bars behind `now` came late or changed since this was last asked: reread features then."""
         reread, self._reread = self._reread, False
         return reread
 

@@ -1,4 +1,4 @@
-"""A venue's public market data, made up in memory and worded as ccxt words it; it can be told to misbehave."""
+"""A venue's public market data, made up in memory and worded as ccxt words it; it misbehaves when told to."""
 
 from __future__ import annotations
 

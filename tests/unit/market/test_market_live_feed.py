@@ -17,6 +17,7 @@ from domain.money import Symbol
 from market.features import FeatureEngine
 from market.live.clock import VenueClock
 from market.live.feed import KEEP, WARMUP, LiveFeed
+from market.snapshot import SnapshotBuilder
 from tests.unit.market.live_venue import HOUR_MS, START, Counter, MadeUpVenue, row
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
@@ -426,3 +427,34 @@ async def test_a_market_that_makes_no_sense_is_refused(part: str, value: Any, na
     venue.markets_told[BTC] = {**venue.markets_told[BTC], part: value}
     with pytest.raises(DataError, match=named):
         await opened(venue)
+
+
+async def test_features_are_read_again_when_a_bar_came_late() -> None:
+    stage = await opened()
+    features = FeatureEngine(stage.feed, ["sma(2)"])
+    stage.feed.advance()
+    features.update()
+    stage.venue.missing.add((ETH, ms(NOON)))
+    await stage.later(2 * 3_600 + 60)
+    stage.feed.advance()
+    features.update()
+    stage.venue.missing.clear()
+    stage.feed._markets[ETH].bars = stage.feed._markets[ETH].bars.upto(NOON)
+    await stage.later(1)
+    assert stage.feed.take_reread()
+    features.reread()
+    features.update()
+    right = (row(ETH, ms(NOON))[4] + row(ETH, ms(NOON + HOUR))[4]) / 2
+    assert features.values(ETH)["sma(2)"] == pytest.approx(right)
+
+
+async def test_a_snapshot_with_an_old_candle_is_stale_however_new_the_quote() -> None:
+    stage = await opened()
+    stage.feed.advance()
+    stage.venue.down = {"candles"}
+    await stage.later(3 * 3_600)
+    builder = SnapshotBuilder(stage.feed, FeatureEngine(stage.feed, ["sma(2)"]), 2 * HOUR)
+    view = builder.freeze(stage.venue.now, START).views[BTC]
+    assert view.quote.as_of == stage.venue.now
+    assert view.age == 3 * HOUR + timedelta(seconds=30)
+    assert view.stale
