@@ -1,7 +1,7 @@
 """Gate's request quotas: how many calls an endpoint takes in a window, and what its headers say of it.
 
-Gate API v4, "Frequency limit rule": 200 requests in 10 seconds for an endpoint (per address for public ones, per
-user for private ones), and 10 orders a second for one user on one market.
+Gate API v4, "Frequency limit rule": 200 requests in 10 seconds for an endpoint (by address for public ones,
+by user for private ones), and 10 orders a second for one user on one market.
 """
 
 from __future__ import annotations
