@@ -10,7 +10,7 @@ from typing import Final
 from domain.errors import GateError
 from domain.market import Quote
 from domain.money import ZERO
-from domain.orders import OrderIntent, OrderType, Side
+from domain.orders import TRIGGERED, WITH_LIMIT, OrderIntent, OrderType, Side
 from risk.facts import OpenOrderFacts, RiskFacts
 from risk.limits import RiskLimits
 
@@ -18,7 +18,6 @@ from risk.limits import RiskLimits
 _BUY: Final = Side.BUY
 _LIMIT: Final = OrderType.LIMIT
 _MARKET: Final = OrderType.MARKET
-_STOP: Final = OrderType.STOP
 
 
 class Case:
@@ -79,10 +78,13 @@ class Case:
     def claimed(self) -> Decimal | None:
         """What other sells have a claim on, of the holding this order sells; None when unknown.
 
-        A protective stop and the orders that get out before it share one holding: the first to fill leaves
-        nothing for the others. So a resting stop claims nothing, and neither does anything from a new stop.
+        An order that guards a holding and those that get out of it sooner share it: the first to fill leaves
+        nothing for the others. So a resting guard claims nothing, and neither does anything from a new one.
         """
-        return ZERO if self.intent.order_type is _STOP else self.pending_sells
+        intent = self.intent
+        if intent.order_type is _MARKET or not intent.guards:
+            return self.pending_sells
+        return ZERO
 
     def _add_up_pending(self, orders: Iterable[OpenOrderFacts]) -> None:
         symbol = self.intent.symbol
@@ -103,15 +105,17 @@ class Case:
 
 
 def _worst_price(intent: OrderIntent, quote: Quote | None, buys: bool) -> Decimal | None:
+    """A limit names it. A trigger is where a sale begins; a buy may also pay what is asked now."""
     kind = intent.order_type
-    if kind is _LIMIT:
+    if kind is _MARKET:
+        if quote is None:
+            return None
+        return quote.ask if buys else quote.bid
+    if kind is _LIMIT or kind in WITH_LIMIT:
         return intent.limit_price
-    if kind is not _STOP and kind is not _MARKET:
-        return None  # nobody has said what its worst price is: the rules refuse
-    trigger = intent.trigger_price if kind is _STOP else None
-    if kind is _STOP and (trigger is None or not buys):
-        return trigger
-    if quote is None:
+    trigger = intent.trigger_price
+    if trigger is None or kind not in TRIGGERED:
         return None
-    touch = quote.ask if buys else quote.bid
-    return touch if trigger is None else max(touch, trigger)
+    if not buys:
+        return trigger
+    return None if quote is None else max(quote.ask, trigger)

@@ -29,7 +29,8 @@ class OpenOrderFacts:
     """An order that may still fill. `remaining` in base currency; `price` is the worst it may pay.
 
     For a buy, `price` is the limit or trigger price (the ask for a market order); it is what the gate
-    sets aside for it. An order whose fate is unknown belongs here too.
+    sets aside for it. `is_stop` says that it guards a holding and makes way for what sells that sooner. An
+    order whose fate is unknown belongs here too.
     """
 
     client_id: str

@@ -1,10 +1,10 @@
-"""The rules of the gate, one function each; those on losses are in `risk.losses`.
+"""The rules of the gate, one function each; those on losses and form are in `risk.losses` and `.form`.
 
 A rule returns its breach, or None when it is kept. A rule that cannot know refuses: a missing fact or an
 unset limit is a breach, and an exception is made one by the gate. An order that truly reduces
 (`Case.reduces`) is not asked about the rules that would forbid getting smaller; it is never exempt from a
-known account, a fresh price, a known instrument, the venue's filters, the holding it sells, or the collar
-on its limit price.
+known account, a fresh price, a known instrument, its form, the venue's filters, the holding it sells, or the
+collar on its limit price.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Final, assert_never
 
 from domain.halt import HaltState
 from domain.money import ONE, ZERO
-from domain.orders import OrderType
 from domain.verdicts import Breach
 from risk.breaches import missing, percent, plain, unset
 from risk.case import Case
+from risk.form import well_formed
 from risk.losses import daily_loss, peak_drawdown
 
 Rule = Callable[[Case], Breach | None]
@@ -29,8 +29,6 @@ _HALF: Final = Decimal("0.5")
 
 # Looking up a member on its enum costs about 100 ns in Python 3.11, a name in the module almost nothing.
 _ACTIVE: Final = HaltState.ACTIVE
-_LIMIT: Final = OrderType.LIMIT
-_MARKET: Final = OrderType.MARKET
 
 
 def halt_state(case: Case) -> Breach | None:
@@ -131,19 +129,22 @@ def venue_filters(case: Case) -> Breach | None:
         return Breach(
             "venue_filters", "above zero", f"{quantity} at {price}", "quantity and price must be above zero"
         )
-    written = intent.limit_price if intent.order_type is _LIMIT else intent.trigger_price
+    limit, trigger, tick = intent.limit_price, intent.trigger_price, instrument.tick_size
     if (
         quantity < instrument.min_quantity
         or quantity > instrument.max_quantity
         or notional < instrument.min_notional
         or quantity % instrument.step_size
-        or (intent.order_type is not _MARKET and written is not None and written % instrument.tick_size)
+        or (limit is not None and limit % tick)
+        or (trigger is not None and trigger % tick)
     ):
-        on_grid = price - price % instrument.tick_size if intent.order_type is _MARKET else price
-        problems = (
-            "; ".join(instrument.filter_problems(quantity, on_grid)) or f"price {written} is off the tick"
+        problems = list(instrument.filter_problems(quantity, price - price % tick))
+        problems += [
+            f"price {each:f} is off the tick {tick:f}" for each in (limit, trigger) if each and each % tick
+        ]
+        return Breach(
+            "venue_filters", "the venue's filters", f"{quantity:f} at {price:f}", "; ".join(problems)
         )
-        return Breach("venue_filters", "the venue's filters", f"{quantity:f} at {price:f}", problems)
     return None
 
 
@@ -265,11 +266,11 @@ def price_collar(case: Case) -> Breach | None:
     """The price is within `price_collar` of the middle of the quote.
 
     A market entry is measured at the touch, so an empty book refuses it. A reducing order is only held
-    to the collar when its limit price is worse than the market: a take-profit far above is no danger, and
-    a stop or market order is the way out.
+    to the collar when its limit price is worse than the market, or than the trigger at which it becomes one:
+    a take-profit far above is no danger, and a stop or market order is the way out.
     """
     intent = case.intent
-    if case.reduces and intent.order_type is not _LIMIT:
+    if case.reduces and intent.limit_price is None:
         return None
     limit, quote, price = case.limits.price_collar, case.facts.quote, case.price
     if limit is None:
@@ -277,8 +278,10 @@ def price_collar(case: Case) -> Breach | None:
     if quote is None or price is None:
         return missing("price_collar", "the price")
     middle = (quote.bid + quote.ask) * _HALF
-    if case.reduces and price >= middle:
-        return None
+    if case.reduces:
+        middle = intent.trigger_price or middle
+        if price >= middle:
+            return None
     if abs(price - middle) <= limit * middle:
         return None
     away = percent(abs(price - middle) / middle) if middle > ZERO else "unknown"
@@ -375,6 +378,7 @@ RULES: Final[tuple[Rule, ...]] = (
     known_account,
     fresh_price,
     allowed_symbol,
+    well_formed,
     venue_filters,
     balance,
     order_notional,

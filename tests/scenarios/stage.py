@@ -12,7 +12,7 @@ from domain.halt import HaltState
 from domain.instrument import Instrument
 from domain.market import BookLevel, Candle, Headline, OrderBook, Quote, Timeframe
 from domain.money import Currency, Price, Quantity, Symbol
-from domain.orders import OrderIntent, OrderType, Side, TimeInForce
+from domain.orders import STOPS, OrderIntent, OrderType, Side, TimeInForce
 from market.bars import Bars, empty_bars
 from risk.approval import ApprovedOrder
 from risk.facts import AccountFacts, PositionFacts, RiskFacts
@@ -167,9 +167,12 @@ class StageFeed:
 
 
 def approve(intent: OrderIntent, at: datetime | None = None) -> ApprovedOrder:
-    """The gate's approval, for an account that could buy anything."""
+    """The gate's approval, for an account that could buy anything, before its trigger is reached."""
     now = at or intent.created_at
-    price = intent.limit_price or intent.trigger_price or Price(Decimal(100))
+    price = intent.limit_price or Price(Decimal(100))
+    if intent.trigger_price is not None:
+        above = (intent.side is Side.BUY) is (intent.order_type in STOPS)
+        price = Price(intent.trigger_price - 1 if above else intent.trigger_price + 1)
     facts = RiskFacts(
         halt=HaltState.ACTIVE,
         account=_RICH,

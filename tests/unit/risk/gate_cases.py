@@ -145,6 +145,7 @@ ONLY_THIS_RULE_REFUSES: dict[str, Plan] = {
     "known_account": Plan(facts=account(peak_equity=Decimal(0))),
     "fresh_price": Plan(facts=replace(FACTS, quote=replace(QUOTE, as_of=NOW - timedelta(seconds=31)))),
     "allowed_symbol": Plan(limits=replace(LIMITS, allowed_symbols=frozenset({ETH}))),
+    "well_formed": Plan(intent=replace(BUY, take_profit=Price(Decimal(50_010)))),
     "venue_filters": Plan(intent=replace(BUY, quantity=Quantity(Decimal("0.100001")))),
     "balance": Plan(facts=account(free={USDT: Decimal(5_001)})),
     "order_notional": Plan(intent=replace(BUY, quantity=Quantity(Decimal("0.2")))),

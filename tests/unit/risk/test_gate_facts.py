@@ -147,7 +147,7 @@ def test_orders_without_the_price_their_type_needs_are_refused() -> None:
 
 
 def test_prices_off_the_tick_are_refused() -> None:
-    off = Price(Decimal("50000.005"))
+    off = Price(Decimal("50020.005"))
     assert refused_by(Plan(replace(BUY, order_type=OrderType.LIMIT, limit_price=off))) == ["venue_filters"]
     assert refused_by(Plan(replace(BUY, order_type=OrderType.STOP, trigger_price=off))) == ["venue_filters"]
 

@@ -179,4 +179,5 @@ def test_every_limit_is_unset_by_a_test() -> None:
 
 def test_limits_that_were_never_set_refuse_everything() -> None:
     told = refused_by(Plan(limits=RiskLimits()))
-    assert set(told) == set(NAMES) - {"halt_state", "known_account", "venue_filters", "reduce_only"}
+    unlimited = {"halt_state", "known_account", "well_formed", "venue_filters", "reduce_only"}
+    assert set(told) == set(NAMES) - unlimited
