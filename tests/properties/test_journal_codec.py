@@ -51,7 +51,7 @@ st.register_type_strategy(
         end=st.timedeltas(timedelta(0), timedelta(days=9)).map(datetime(2024, 1, 1, tzinfo=UTC).__add__),
         slices=st.builds(
             Slice,
-            after=st.timedeltas(timedelta(0)),
+            after=st.timedeltas(timedelta(0), timedelta(days=9)),
             amount=st.just(Decimal("1.00")),
             venue=st.text(max_size=5),
         ).map(lambda part: (part, part, part)),
