@@ -18,6 +18,7 @@ from domain.halt import Halt
 from domain.money import Price, Quantity, Symbol
 from domain.opinions import Abstention, Opinion, Proposal
 from domain.orders import Fill, OrderIntent
+from domain.reconciliation import FillAdopted, IntentReduced, Reconciled, Unprotected
 from domain.verdicts import Breach
 
 
@@ -331,6 +332,10 @@ DeskEvent = (
     | OrderClosed
     | OrderUnknown
     | CancelRequested
+    | IntentReduced
+    | FillAdopted
+    | Reconciled
+    | Unprotected
     | AlgorithmStarted
     | AlgorithmStopping
     | AlgorithmEnded
