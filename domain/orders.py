@@ -158,6 +158,7 @@ class OrderIntent:
     group: str = ""
     parent: str = ""
     replaces: str = ""
+    arrival: Price | None = None
 
     @property
     def guards(self) -> bool:

@@ -139,6 +139,7 @@ def _intent(
         limit_price=limit,
         protective_stop=_stop(change, entry, policy) if side is Side.BUY else None,
         reason=target.reason,
+        arrival=Price(change.quote.mid),
     )
 
 

@@ -27,6 +27,7 @@ from domain.events import (
     OrderSubmitted,
     OrderUnknown,
 )
+from domain.market import Quote
 from domain.money import Price, Symbol
 from domain.orders import TERMINAL, Fill, Order, OrderIntent, OrderStatus
 from domain.ports import Journal
@@ -125,11 +126,11 @@ class OrderDesk:
         except StorageError as error:
             self._close(order, OrderStatus.EXPIRED, f"not written down, not sent: {error.message}")
             raise
-        verdict = self._review(order)
+        verdict, quote = self._review(order)
         if isinstance(verdict, Refused):
             self.record(IntentRefused(intent, 2, verdict.breaches, verdict.at))
             return order
-        await self._place(order, verdict)
+        await self._place(order, verdict, quote)
         return order
 
     async def cancel(self, client_id: str, reason: str) -> Order:
@@ -215,23 +216,24 @@ class OrderDesk:
         self._journal.commit()
         return tuple(said)
 
-    def _review(self, order: Order) -> ApprovedOrder | Refused:
-        """The second review, on facts gathered now. Facts that cannot be gathered refuse."""
+    def _review(self, order: Order) -> tuple[ApprovedOrder | Refused, Quote | None]:
+        """The second review, on facts gathered now, and their quote. Facts that cannot be gathered refuse."""
         intent, now = order.intent, self._clock.now()
         if self._book.unknown and not intent.reduce_only:
-            return Refused(intent, (_unknown_exposure(self._book.unknown),), now)
+            return Refused(intent, (_unknown_exposure(self._book.unknown),), now), None
         waiting = self._book.open
         others = [each for each in waiting.values() if each is not order] if len(waiting) > 1 else ()
         try:
             facts = self._facts.gather(intent.symbol, now, others)
         except Exception as error:  # noqa: BLE001  unknown means refuse, whatever made it unknown
             message = f"the facts for {intent.client_id} could not be gathered: {_said(error)}"
-            return Refused(intent, (Breach("facts", "known", "unknown", message),), now)
-        return review(intent, facts, self._limits, now)
+            return Refused(intent, (Breach("facts", "known", "unknown", message),), now), None
+        return review(intent, facts, self._limits, now), facts.quote
 
-    async def _place(self, order: Order, approved: ApprovedOrder) -> None:
-        intent, now = order.intent, approved.at
-        self.record(OrderSubmitted(intent.client_id, intent.symbol, now))
+    async def _place(self, order: Order, approved: ApprovedOrder, quote: Quote | None) -> None:
+        intent, now, venue = order.intent, approved.at, self._venue.name
+        bid, ask = (None, None) if quote is None else (quote.bid, quote.ask)
+        self.record(OrderSubmitted(intent.client_id, intent.symbol, now, venue, bid, ask))
         self._facts.submitted(now)
         try:
             if self._place_seconds is None:
@@ -306,8 +308,9 @@ class OrderDesk:
         """Bring an order to where the venue says it is."""
         intent = order.intent
         if order.status is OrderStatus.INTENDED:  # the journal ends between writing and sending
-            self.record(OrderSubmitted(intent.client_id, intent.symbol, self._clock.now()))
-            self._facts.submitted(self._clock.now())
+            now, venue = self._clock.now(), self._venue.name
+            self.record(OrderSubmitted(intent.client_id, intent.symbol, now, venue))
+            self._facts.submitted(now)
         booked = tuple(fill for fill in seen.fills if self._book_fill(fill))
         status = order.status
         if status in TERMINAL:
@@ -345,7 +348,7 @@ class OrderDesk:
             return
         intent, now = order.intent, self._clock.now()
         if order.status is OrderStatus.INTENDED:  # found by a restart, and the venue does not answer
-            self.record(OrderSubmitted(intent.client_id, intent.symbol, now))
+            self.record(OrderSubmitted(intent.client_id, intent.symbol, now, self._venue.name))
             self._facts.submitted(now)
         self.record(OrderUnknown(intent.client_id, intent.symbol, reason, now))
         self._notice("error", f"{intent.client_id} is unknown: {reason}")

@@ -34,8 +34,19 @@ def test_the_form_of_an_intent_is_fixed() -> None:
         b'{"intent":{"client_id":"s-000001-00","session":"s","cycle":1,"leg":0,"symbol":"BTC/USDT",'
         b'"side":"buy","quantity":"0.120","order_type":"limit","created_at":"2024-01-01T12:00:00+00:00",'
         b'"origin":"cycle","reduce_only":false,"limit_price":"42000.10","trigger_price":null,'
+        b'"protective_stop":null,"time_in_force":"gtc","reason":"","post_only":false,"expires_at":null,'
+        b'"trailing":null,"take_profit":null,"group":"","parent":"","replaces":"","arrival":null},"at":"2024-01-01T12:00:00+00:00"}'
+    )
+
+
+def test_an_intent_written_before_the_later_fields_existed_is_read() -> None:
+    written = (
+        b'{"intent":{"client_id":"s-000001-00","session":"s","cycle":1,"leg":0,"symbol":"BTC/USDT",'
+        b'"side":"buy","quantity":"0.120","order_type":"limit","created_at":"2024-01-01T12:00:00+00:00",'
+        b'"origin":"cycle","reduce_only":false,"limit_price":"42000.10","trigger_price":null,'
         b'"protective_stop":null,"time_in_force":"gtc","reason":""},"at":"2024-01-01T12:00:00+00:00"}'
     )
+    assert decode("intent_recorded", written) == IntentRecorded(INTENT, AT)
 
 
 @pytest.mark.parametrize(
