@@ -19,7 +19,6 @@ from decimal import (
     getcontext,
     setcontext,
 )
-from types import MappingProxyType
 from typing import Final
 
 from domain.errors import LedgerError
@@ -30,24 +29,33 @@ CAPITAL: Final = "capital"
 TRADING: Final = "trading"
 FEES: Final = "fees"
 
-AccountKey = tuple[str, Currency]
-Lines = tuple[tuple[AccountKey, Decimal], ...]
-
 EXACT: Final = Context(
     prec=96, rounding=ROUND_HALF_EVEN, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow]
 )
 """Decimal arithmetic that must not lose a digit: rounding raises `decimal.Inexact` instead."""
 
 
+class Account:
+    """One account in one currency. Made and changed by its ledger only."""
+
+    __slots__ = ("balance", "currency", "name")
+
+    def __init__(self, name: str, currency: Currency) -> None:
+        self.name = name
+        self.currency = currency
+        self.balance = ZERO
+
+
+Lines = tuple[tuple[Account, Decimal], ...]
+
+
 class Ledger:
     """The balances of all accounts."""
 
-    __slots__ = ("_balances", "_transactions", "balances")
+    __slots__ = ("_accounts", "_transactions")
 
     def __init__(self) -> None:
-        self._balances: dict[AccountKey, Decimal] = {}
-        self.balances: Final[Mapping[AccountKey, Decimal]] = MappingProxyType(self._balances)
-        """The balance of every account, by (account, currency)."""
+        self._accounts: dict[tuple[str, Currency], Account] = {}
         self._transactions = 0
 
     @property
@@ -55,14 +63,26 @@ class Ledger:
         """How many transactions were posted."""
         return self._transactions
 
-    def balance(self, account: str, currency: Currency) -> Decimal:
-        return self._balances.get((account, currency), ZERO)
+    @property
+    def balances(self) -> Mapping[tuple[str, Currency], Decimal]:
+        """The balance of every account that is not empty, by name and currency."""
+        return {key: account.balance for key, account in self._accounts.items() if account.balance}
+
+    def account(self, name: str, currency: Currency) -> Account:
+        """The one account of that name and currency; opened when it is first asked for."""
+        key = (name, currency)
+        known = self._accounts.get(key)
+        if known is None:
+            known = self._accounts[key] = Account(name, currency)
+        return known
 
     def post(self, transaction: str, lines: Lines) -> None:
         """Book a transaction, all of it or nothing. Raises LedgerError unless it adds up to zero.
 
         `transaction` names it in errors; amounts are Decimals with a sign.
         """
+        if len({account for account, _ in lines}) != len(lines):
+            raise LedgerError(f"{transaction} names an account twice", fix="Add its lines up first")
         ambient = getcontext()
         setcontext(EXACT)
         try:
@@ -73,22 +93,24 @@ class Ledger:
             setcontext(ambient)
 
     def post_exact(self, transaction: str, lines: Lines) -> None:
-        """`post` for a caller that already stands in the `EXACT` context: may raise ArithmeticError."""
-        balance = self._balances.get
-        updated: dict[AccountKey, Decimal] = {}
+        """`post` for a caller that stands in the `EXACT` context already and names each account once.
+
+        May raise ArithmeticError, then nothing was booked.
+        """
+        sums: list[Decimal] = []
         currency, total, even = None, ZERO, True
-        for key, amount in lines:  # lines of one currency stand together as a rule: then each run is zero
-            updated[key] = balance(key, ZERO) + amount
-            if key[1] == currency:
+        for account, amount in lines:  # lines of one currency stand together as a rule: each run is zero
+            sums.append(account.balance + amount)
+            if account.currency == currency:
                 total += amount
             else:
-                even = even and not total
-                currency, total = key[1], amount
+                if total:
+                    even = False
+                currency, total = account.currency, amount
         if total or not even:
             _demand_balance(transaction, lines)
-        if len(updated) != len(lines):
-            raise LedgerError(f"{transaction} names an account twice", fix="Add its lines up first")
-        self._balances.update(updated)
+        for (account, _), balance in zip(lines, sums, strict=True):
+            account.balance = balance
         self._transactions += 1
 
     def check(self) -> None:
@@ -97,8 +119,8 @@ class Ledger:
         setcontext(EXACT)
         try:
             totals: dict[Currency, Decimal] = {}
-            for (_, currency), amount in self._balances.items():
-                totals[currency] = totals.get(currency, ZERO) + amount
+            for account in self._accounts.values():
+                totals[account.currency] = totals.get(account.currency, ZERO) + account.balance
         except ArithmeticError as error:
             raise LedgerError(f"the ledger cannot be added up exactly ({error!r})") from error
         finally:
@@ -111,8 +133,8 @@ class Ledger:
 def _demand_balance(transaction: str, lines: Lines) -> None:
     """Raise LedgerError unless the lines of each currency add up to zero, whatever order they are in."""
     totals: dict[Currency, Decimal] = {}
-    for (_, currency), amount in lines:
-        totals[currency] = totals.get(currency, ZERO) + amount
+    for account, amount in lines:
+        totals[account.currency] = totals.get(account.currency, ZERO) + amount
     for currency, total in totals.items():
         if total:
             raise LedgerError(f"{transaction} is out of balance by {total} {currency}")

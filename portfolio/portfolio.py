@@ -17,7 +17,7 @@ from domain.errors import LedgerError
 from domain.instrument import Instrument
 from domain.money import ZERO, Currency, Money, Symbol
 from domain.orders import Fill, Posting, Side
-from portfolio.ledger import ASSETS, CAPITAL, EXACT, FEES, TRADING, AccountKey, Ledger, Lines
+from portfolio.ledger import ASSETS, CAPITAL, EXACT, FEES, TRADING, Ledger, Lines
 from portfolio.position import Holding, Position, cost_of
 
 _INFINITY: Final = Decimal("Infinity")
@@ -46,10 +46,12 @@ class Portfolio:
                 )
         self.ledger = Ledger()
         self.capital = capital
-        self._holdings = {symbol: Holding(instrument) for symbol, instrument in instruments.items()}
-        self._cash_key: AccountKey = (ASSETS, capital.currency)
-        self._trading_key: AccountKey = (TRADING, capital.currency)
-        self._fees_key: AccountKey = (FEES, capital.currency)
+        self._holdings = {
+            symbol: Holding(instrument, self.ledger) for symbol, instrument in instruments.items()
+        }
+        self._cash_account = self.ledger.account(ASSETS, capital.currency)
+        self._trading_account = self.ledger.account(TRADING, capital.currency)
+        self._fees_account = self.ledger.account(FEES, capital.currency)
         self._cash = self._equity = self._peak = self._day_start = capital.amount
         self._cost = self._realized = self._fees = ZERO
         self._marked_at = self._day_end = _LONG_AGO
@@ -131,10 +133,9 @@ class Portfolio:
 
     def balances(self) -> Mapping[Currency, Decimal]:
         """What is owned in every currency, from the ledger; currencies at zero are left out, cash is not."""
-        balance = self.ledger.balances.get
-        owned = {self.capital.currency: balance(self._cash_key, ZERO)}
+        owned = {self.capital.currency: self._cash_account.balance}
         for holding in self._holdings.values():
-            amount = balance(holding.base_assets)
+            amount = holding.base_assets.balance
             if amount:
                 owned[holding.instrument.base] = amount
         return owned
@@ -221,28 +222,28 @@ class Portfolio:
                 (holding.base_assets, quantity - fee),
                 (holding.base_trading, given),
                 (holding.base_fees, fee),
-                (self._cash_key, paid),
-                (self._trading_key, notional),
+                (self._cash_account, paid),
+                (self._trading_account, notional),
             )
         return (
             (holding.base_assets, quantity),
             (holding.base_trading, given),
-            (self._cash_key, paid - fee),
-            (self._trading_key, notional),
-            (self._fees_key, fee),
+            (self._cash_account, paid - fee),
+            (self._trading_account, notional),
+            (self._fees_account, fee),
         )
 
     def _capital_lines(self) -> Lines:
         amount = self.capital.amount
-        return ((self._cash_key, amount), ((CAPITAL, self.capital.currency), -amount))
+        return ((self._cash_account, amount), (self.ledger.account(CAPITAL, self.capital.currency), -amount))
 
     def postings(self, start: int = 0) -> Iterator[Posting]:
         """Every posting of the fills from number `start` on, in the order they were booked."""
         for fill in self._fills[start:]:
             with localcontext(EXACT):
                 lines = self._lines(fill, self._holdings[fill.symbol], fill.quantity * fill.price)
-            for (account, currency), amount in lines:
-                yield Posting(fill.fill_id, account, currency, amount, fill.filled_at)
+            for account, amount in lines:
+                yield Posting(fill.fill_id, account.name, account.currency, amount, fill.filled_at)
 
     def mark(self, prices: Mapping[Symbol, Decimal], at: datetime) -> None:
         """Value the account at `prices` as of `at` and move its peak and start of day.
@@ -316,12 +317,10 @@ class Portfolio:
         realized + unrealized - fees_paid = equity - capital.
         """
         self.ledger.check()
-        if self.ledger.balance(*self._cash_key) != self._cash:
-            raise LedgerError(
-                f"cash is {self._cash} but the ledger has {self.ledger.balance(*self._cash_key)}"
-            )
+        if self._cash_account.balance != self._cash:
+            raise LedgerError(f"cash is {self._cash} but the ledger has {self._cash_account.balance}")
         for symbol, holding in self._holdings.items():
-            owned = self.ledger.balance(*holding.base_assets)
+            owned = holding.base_assets.balance
             if owned != holding.quantity:
                 raise LedgerError(f"{symbol}: {holding.quantity} is held but the ledger has {owned}")
         with localcontext(EXACT):

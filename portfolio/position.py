@@ -9,7 +9,7 @@ from typing import Final
 from domain.frozen import quick
 from domain.instrument import Instrument
 from domain.money import ZERO, Symbol
-from portfolio.ledger import ASSETS, FEES, TRADING, AccountKey
+from portfolio.ledger import ASSETS, FEES, TRADING, Ledger
 
 _QUANTUM: Final = Decimal("1e-18")
 _ROUNDING: Final = Context(prec=96, rounding=ROUND_HALF_EVEN)
@@ -58,16 +58,16 @@ class Holding:
         "value",
     )
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, ledger: Ledger) -> None:
         self.instrument = instrument
         self.quantity = ZERO
         self.cost = ZERO
         self.realized = ZERO
         self.mark = ZERO
         self.value = ZERO
-        self.base_assets: AccountKey = (ASSETS, instrument.base)
-        self.base_trading: AccountKey = (TRADING, instrument.base)
-        self.base_fees: AccountKey = (FEES, instrument.base)
+        self.base_assets = ledger.account(ASSETS, instrument.base)
+        self.base_trading = ledger.account(TRADING, instrument.base)
+        self.base_fees = ledger.account(FEES, instrument.base)
 
     def position(self) -> Position:
         average = _AVERAGE.divide(self.cost, self.quantity)
