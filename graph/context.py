@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,6 +52,7 @@ class CycleContext:
     `clock` is the desk's time (simulated on a tape), `wall` stamps the node events people watch.
     `halt` tells the halt state at any moment. `publish` reaches every listener; `journal` keeps the
     durable events. `track` gives a source's weight in the blend, from its record; never negative.
+    Whoever works on orders holds `hands`: the cycle when it sends, the engine when it looks after stops.
     """
 
     session: str
@@ -74,6 +76,7 @@ class CycleContext:
     leg_policy: LegPolicy = field(default_factory=LegPolicy)
     track: Callable[[str], float] = equal_track
     wall: Clock = field(default_factory=LiveClock)
+    hands: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def emit(self, event: DeskEvent) -> None:
         """Journal a durable event (in the open batch), then tell every listener."""

@@ -1,6 +1,6 @@
-"""The six steps of a bar, the same on every tape: see docs/architecture.md.
+"""The six steps of a bar, the same in every world: see docs/architecture.md.
 
-Backtest, paper and replay run this engine; only the clock, the feed, the venue and the models differ.
+Backtest, paper, replay and venues run this engine; only the clock, the feed, the venue and the models differ.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from domain.clock import SimulatedClock
 from domain.errors import ConfigError
 from domain.events import CycleStarted, DeskEvent, EquityMarked
 from domain.halt import HaltState
@@ -21,11 +20,22 @@ from graph.state import CycleState, opening
 from graph.tally import Tally
 
 if TYPE_CHECKING:
+    from domain.orders import Fill
     from execution.guardian import StopGuardian
     from market.features import FeatureEngine
 
 CycleRunner = Callable[[CycleState], Awaitable[CycleState]]
 """Runs one cycle to its end: `inline.run_inline` over a context, or `checkpoints.CheckpointedRunner`."""
+
+
+class BarClock(Protocol):
+    """The desk's clock. A simulated one stands where the tape put it, a venue's runs by itself."""
+
+    def now(self) -> datetime: ...
+
+    def set(self, moment: datetime) -> None:
+        """A bar closed at `moment`. Raises ValueError when that cannot be."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,8 @@ class StepReport:
 
 
 class Engine:
-    """One session on one feed. `step` works through one bar; nothing runs between two steps.
+    """One session on one feed. `step` works through one bar; where time runs by itself, `tend` looks after
+    orders and stops in between, also while a cycle is thinking. On a tape nothing runs between two steps.
 
     A cycle is due on every `decide_every`-th bar of the tape, counted from its first. Its number is the
     number of its bar (from 1), so that a bar which is run again after a crash gives the same client ids.
@@ -52,7 +63,7 @@ class Engine:
         self,
         *,
         context: CycleContext,
-        clock: SimulatedClock,
+        clock: BarClock,
         features: FeatureEngine,
         guardian: StopGuardian,
         cycle_runner: CycleRunner,
@@ -75,8 +86,8 @@ class Engine:
         """Stand where the journal ends: on the last bar that an EquityMarked closed.
 
         Counts what happened and moves feed, clock and features. Orders and portfolio are the desk's own to
-        restore; do that first. The guardian resumes inside the next step, before its decision: only there
-        does the desk stand at the time of a bar that a crash cut short.
+        restore; do that first. The guardian resumes inside the next step or tend, before any decision: on a
+        tape only there does the desk stand at the time of a bar that a crash cut short.
         """
         self._restarted = True
         for event in events:
@@ -102,21 +113,42 @@ class Engine:
             return None
         self._clock.set(at)
         self._features.update()
-        fills = await context.desk.sync()
-        for symbol in feed.symbols:
-            candle = feed.candle(symbol)
-            if candle is not None:
-                self._prices[symbol] = candle.close
-        context.portfolio.mark(self._prices, at)
+        async with context.hands:
+            fills = await context.desk.sync()
+            for symbol in feed.symbols:
+                candle = feed.candle(symbol)
+                if candle is not None:
+                    self._prices[symbol] = candle.close
+            context.portfolio.mark(self._prices, at)
+            await self._protect()
+        bar = feed.bar_index()
+        cycle_id, summary = await self._decide(bar, self._clock.now())
+        self._close_bar(bar, at)
+        return StepReport(bar, at, context.portfolio.equity, len(fills), cycle_id, summary)
+
+    async def tend(self) -> tuple[Fill, ...]:
+        """Take in what the venue did since the last look, and see that every position has its stop.
+
+        Returns the fills that were booked. Raises StorageError as `step` does.
+        """
+        context = self.context
+        async with context.hands:
+            fills = await context.desk.sync()
+            await self._protect()
+        context.journal.commit()
+        return fills
+
+    def reread(self) -> None:
+        """Bars behind the feed came late or changed: build the features again, from the next bar on."""
+        self._features.reread()
+
+    async def _protect(self) -> None:
+        """Stops first: after a restart every position gets its own back before anything is decided."""
         if self._restarted:
             await self._guardian.resume()
             self._restarted = False
         else:
             await self._guardian.check()
-        bar = feed.bar_index()
-        cycle_id, summary = await self._decide(bar, at)
-        self._close_bar(bar, at)
-        return StepReport(bar, at, context.portfolio.equity, len(fills), cycle_id, summary)
 
     async def _decide(self, bar: int, at: datetime) -> tuple[str, str]:
         """A decision cycle when one is due; REDUCING lets it only get smaller, HALTED forbids it."""

@@ -146,6 +146,11 @@ async def _gate(state: CycleState, context: CycleContext) -> Work:
 
 async def _order_desk(state: CycleState, context: CycleContext) -> Work:
     """Withdraw what earlier cycles left open, then submit; the desk reviews again on fresh facts."""
+    async with context.hands:
+        return await _work_orders(state, context)
+
+
+async def _work_orders(state: CycleState, context: CycleContext) -> Work:
     withdrawn = 0
     for order in context.desk.open_orders():
         intent = order.intent

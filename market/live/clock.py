@@ -39,6 +39,11 @@ class VenueClock:
             self._latest = moment
         return moment
 
+    def set(self, moment: datetime) -> None:
+        """A bar closed at `moment`: nothing to do. Raises ValueError when that lies ahead."""
+        if moment > self.now():
+            raise ValueError(f"a bar that closes at {moment} lies ahead of the venue's {self.now()}")
+
     def correct(self, told: datetime, asked: float, answered: float) -> timedelta:
         """Take over what the venue told; how far this clock was behind it (negative: ahead).
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -129,6 +130,7 @@ class PlainContext:
     desk: OrderDesk
     journal: MemoryJournal
     publish: Any
+    hands: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def halt(self) -> HaltState:
         return HaltState.ACTIVE
