@@ -35,6 +35,7 @@ LABELS: Final[dict[str, tuple[int, str]]] = {
     "BALANCE_NOT_ENOUGH": (400, "Not enough balance"),
     "AMOUNT_TOO_LITTLE": (400, "Amount does not reach minimum required"),
     "AMOUNT_TOO_MUCH": (400, "Amount exceeds maximum allowed"),
+    "MARGIN_NOT_SUPPORTED": (400, "Request currency pair doesn't provide margin trading"),
     "TOO_MANY_ORDERS": (400, "Too many orders"),
     "TOO_MANY_CURRENCY_PAIRS": (400, "Too many currency pairs"),
     "NO_CHANGE": (400, "No change is made"),
