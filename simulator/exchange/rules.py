@@ -62,9 +62,8 @@ class MarketRules:
         tick = self.instrument.tick_size
         low = self.min_price if self.min_price is not None else tick
         if price < low or (self.max_price is not None and price > self.max_price):
-            raise Rejection(
-                Reason.PRICE_RANGE, f"{price:f} is outside {low:f} to {self.max_price or 'any':f}"
-            )
+            top = f"{self.max_price:f}" if self.max_price is not None else "any"
+            raise Rejection(Reason.PRICE_RANGE, f"{price:f} is outside {low:f} to {top}")
         if price % tick:
             raise Rejection(Reason.PRICE_TICK, f"{price:f} is not a multiple of {tick:f}")
         if (self.band_up is not None and price > last * self.band_up) or (
