@@ -64,7 +64,8 @@ class Policy:
     """How one venue's exchange behaves.
 
     `tiers` are ordered by turnover, the first from zero on. `locks_sleeping` says whether an order that
-    waits for its trigger locks balance. `fee_digits` are the decimals a fee is rounded down to.
+    waits for its trigger locks balance. `fee_digits` are the decimals a fee is rounded down to. `generosity`
+    is how many times the venue's documented rate limits its wire allows.
     """
 
     client_ids: ClientIdRule = ClientIdRule()
@@ -73,6 +74,7 @@ class Policy:
     fee_digits: int = 8
     locks_sleeping: bool = True
     self_trade: SelfTrade = SelfTrade.EXPIRE_MAKER
+    generosity: float = 1.0
 
     def __post_init__(self) -> None:
         turnovers = [tier.turnover for tier in self.tiers]
