@@ -55,6 +55,7 @@ class Line:
         self.connection = connection
         self.profile = connection.profile
         self.skew = timedelta(0)
+        self.heard: datetime | None = None  # the venue's clock when it last told; it stands at this or later
         self._clock = clock
         self._silent_until: datetime | None = None
         self.client = make(connection, self.milliseconds)
@@ -79,7 +80,8 @@ class Line:
                 Outcome.UNKNOWN, f"{self.profile.name} answered {said!r} when asked for its time"
             )
         after = self._clock.now()
-        self.skew = EPOCH + said * _MILLISECOND - (before + (after - before) / 2)
+        self.heard = EPOCH + said * _MILLISECOND
+        self.skew = self.heard - (before + (after - before) / 2)
         return self.skew
 
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -107,7 +109,7 @@ class Line:
             # The connector changes the rounding and the traps of the decimal context it runs in.
             with decimal.localcontext():
                 return await getattr(self.client, method)(*args, **kwargs)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  total: whatever it is, it is classified
             outcome = classify(error, status=getattr(error, STATUS, None), gone_words=self.profile.gone_words)
             if outcome is Outcome.BUSY:
                 self._hush(getattr(error, RETRY_AFTER, None))

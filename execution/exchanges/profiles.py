@@ -6,7 +6,7 @@ A fact that the venue itself tells (tick sizes, fees, balances) is read from the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
@@ -68,8 +68,9 @@ class VenueProfile:
     streams: Mapping[str, str]
     paging: Paging
     page_size: int
-    testnet_streams: Mapping[str, str] = MappingProxyType({})
+    testnet_streams: Mapping[str, str] = field(default_factory=dict)
     client_id_key: str = "clientOrderId"
+    finds_client_ids: bool = True
     expiry_header: str = ""
     recv_window: bool = False
     trigger_book: bool = False
@@ -153,6 +154,7 @@ _COINBASE: Final = VenueProfile(
     sandbox=False,
     client_ids=ClientIdRule(64, r"[0-9A-Za-z_-]"),
     client_id_key="client_order_id",  # ccxt drops `clientOrderId` here without a word
+    finds_client_ids=False,
     acceptance=timedelta(seconds=120),  # the life of the token that signs a request
     capabilities=Capabilities(order_types=_PLAIN, times_in_force=_IMMEDIATE, post_only=True),
     rest=MappingProxyType({"rest": ""}),

@@ -1,0 +1,104 @@
+"""The account's own stream: it tells which orders changed, never what is true about them.
+
+An event may come twice, late, out of order, merged with another, or not at all. So an event only marks an
+order as worth asking about; after every break in the stream all open orders are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from execution.exchanges.connect import Connection, close, stream_client
+from execution.exchanges.errors import redact
+
+_FIRST_WAIT: Final = 0.25
+_LONGEST_WAIT: Final = 30.0
+_MOST_HINTS: Final = 10_000
+
+Hint = tuple[str, str, str]
+"""Symbol, the venue's order id, the venue's client id ("" when the event does not say)."""
+
+
+class UserStream:
+    """Follows orders and executions of one account until it is closed; reconnects with growing waits."""
+
+    def __init__(self, connection: Connection, client: Any) -> None:
+        self.changed = asyncio.Event()
+        self.connected = False
+        self.events = 0
+        self.breaks = 0
+        self.last_error = ""
+        self._connection = connection
+        self._client = client
+        self._hints: dict[Hint, None] = {}
+        self._gap = True
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def open(cls, connection: Connection, milliseconds: Callable[[], int]) -> UserStream:
+        """Begin to follow. A stream that cannot be had yet is tried again in the background."""
+        stream = cls(connection, stream_client(connection, milliseconds))
+        stream._tasks = [
+            asyncio.create_task(stream._follow(stream._client.watch_orders, _order_hint)),
+            asyncio.create_task(stream._follow(stream._client.watch_my_trades, _trade_hint)),
+        ]
+        return stream
+
+    def take_gap(self) -> bool:
+        """Whether events may have been missed since this was last asked."""
+        gap, self._gap = self._gap, False
+        return gap
+
+    def take_hints(self) -> tuple[Hint, ...]:
+        """The orders that events named since this was last asked, oldest first, each once."""
+        hints, self._hints = tuple(self._hints), {}
+        self.changed.clear()
+        return hints
+
+    async def close(self) -> None:
+        """Stop following and close the connection."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await close(self._client)
+
+    async def _follow(self, watch: Callable[[], Any], hint: Callable[[Mapping[str, Any]], Hint]) -> None:
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                events = await watch()
+            except Exception as error:  # noqa: BLE001  a stream that breaks is a gap, whatever broke it
+                self._broke(error)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+                continue
+            wait = _FIRST_WAIT
+            self.connected = True
+            self._take(events, hint)
+
+    def _take(self, events: object, hint: Callable[[Mapping[str, Any]], Hint]) -> None:
+        for event in events if isinstance(events, Iterable) else ():
+            if isinstance(event, Mapping):
+                self.events += 1
+                self._hints[hint(event)] = None
+        if len(self._hints) > _MOST_HINTS:
+            self._hints.clear()
+            self._gap = True
+        self.changed.set()
+
+    def _broke(self, error: Exception) -> None:
+        self.connected = False
+        self.breaks += 1
+        self._gap = True
+        self.last_error = f"{type(error).__name__} {redact(str(error), self._connection.credentials.secrets)}"
+        self.changed.set()
+
+
+def _order_hint(event: Mapping[str, Any]) -> Hint:
+    return str(event.get("symbol")), str(event.get("id") or ""), str(event.get("clientOrderId") or "")
+
+
+def _trade_hint(event: Mapping[str, Any]) -> Hint:
+    return str(event.get("symbol")), str(event.get("order") or ""), ""
