@@ -266,12 +266,12 @@ class SimulatedExchange(ExchangeBooks):
         """Play the market up to this time, point by point; a time that is past does nothing new."""
         if self._tape is None:
             self._play(to)
-            return
-        following = self._stands + self._tape.step
-        while following <= to:
-            self._stands = following
-            self._play(following)
-            following += self._tape.step
+        else:
+            following = self._stands + self._tape.step
+            while following <= to:
+                self._stands = following
+                self._play(following)
+                following += self._tape.step
         for listener in self._floor.listeners:
             listener(Pulse(to))
 
