@@ -14,7 +14,7 @@ from agents.claims import AnswerModel
 from domain.market import SymbolView
 from domain.money import ZERO, Symbol
 from domain.opinions import Proposal, Target
-from domain.tactics import Tactic
+from domain.tactics import LARGE_SHARE, Tactic
 from llm.calls import Model
 from tools.catalog import EXECUTION_TRADER
 from tools.context import ToolContext
@@ -42,7 +42,7 @@ class TacticsAnswer(AnswerModel):
 
 
 class ExecutionTrader:
-    """Exits go to market whoever decides; for entries the model may choose, else the spread does."""
+    """Exits go to market whoever decides; for entries the model may choose, else volume and spread do."""
 
     role: str = EXECUTION_TRADER
     features: tuple[str, ...] = ()
@@ -57,9 +57,9 @@ class ExecutionTrader:
     ) -> tuple[Mapping[Symbol, Tactic], AgentReport]:
         """One tactic per target of the proposal. Never raises for a model's failure."""
         seat, views = self._seat, context.snapshot.views
-        held = _weights(context)
+        held, equity = _weights(context), context.portfolio.equity
         tactics = {
-            target.symbol: baseline(target, held.get(target.symbol, ZERO), views.get(target.symbol))
+            target.symbol: baseline(target, held.get(target.symbol, ZERO), views.get(target.symbol), equity)
             for target in proposal.targets
         }
         seen = [
@@ -101,14 +101,18 @@ class ExecutionTrader:
         )
 
 
-def baseline(target: Target, held: Decimal, view: SymbolView | None) -> Tactic:
-    """MARKET to get smaller or when no price is known, else by the spread: passive when truly wide.
+def baseline(target: Target, held: Decimal, view: SymbolView | None, equity: Decimal) -> Tactic:
+    """MARKET to get smaller or when no price is known, TWAP for what is large against the last bar's volume.
 
-    `held` is the weight held now. A modelled spread proves nothing and never makes an entry passive.
+    Else the spread decides: passive when truly wide. `held` is the weight held now, `equity` what weights
+    are fractions of. A modelled spread proves nothing and never makes an entry passive.
     """
     if view is None or abs(target.weight) < abs(held):
         return Tactic.MARKET
     quote_now = view.quote
+    traded = view.candle.volume * quote_now.mid
+    if ZERO < traded * LARGE_SHARE < abs(target.weight - held) * equity:
+        return Tactic.TWAP
     if quote_now.estimated or quote_now.mid <= ZERO:
         return Tactic.LIMIT_AT_TOUCH
     spread = (quote_now.ask - quote_now.bid) / quote_now.mid

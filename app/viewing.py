@@ -293,7 +293,11 @@ def decision_view(record: CycleRecord, record_hash: str, orders: Mapping[str, Or
         targets=target_views(record.proposal),
         intents=tuple(intent_view(intent) for intent in record.intents),
         verdicts=tuple(verdict_view(verdict) for verdict in record.verdicts),
-        orders=tuple(order_view(orders[name]) for name in orders if name in intents),
+        orders=tuple(
+            order_view(order)
+            for name, order in orders.items()
+            if name in intents or order.intent.parent in intents
+        ),
         calls=tuple(
             ModelCallView(
                 role=call.role,

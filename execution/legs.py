@@ -147,11 +147,11 @@ def _limit(change: _Change, tactic: Tactic) -> Price | None:
     """The limit price of a tactic, rounded so that it never pays more than the touch it names."""
     instrument, quote, buys = change.instrument, change.quote, change.side is Side.BUY
     match tactic:
-        case Tactic.MARKET:
+        case Tactic.MARKET | Tactic.TWAP:
             return None
         case Tactic.LIMIT_AT_TOUCH:
             return instrument.price_up(quote.ask) if buys else instrument.price_down(quote.bid)
-        case Tactic.LIMIT_PASSIVE:
+        case Tactic.LIMIT_PASSIVE | Tactic.ICEBERG:
             return instrument.price_down(quote.bid) if buys else instrument.price_up(quote.ask)
         case _:
             assert_never(tactic)

@@ -14,6 +14,7 @@ from domain.halt import HaltState
 from domain.money import Symbol
 from domain.orders import Order, Origin
 from domain.ports import Journal
+from execution.algorithms.worker import AlgorithmWorker
 from execution.legs import LegPolicy
 from graph.proposal import BlendPolicy
 from tools.context import ToolContext
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from risk.facts import RiskFacts
     from risk.limits import RiskLimits
     from strategies.base import Strategy
+
+
+_OF_CYCLES = frozenset({Origin.CYCLE, Origin.ALGORITHM})
 
 
 class RecordSink(Protocol):
@@ -52,7 +56,8 @@ class CycleContext:
     `clock` is the desk's time (simulated on a tape), `wall` stamps the node events people watch.
     `halt` tells the halt state at any moment. `publish` reaches every listener; `journal` keeps the
     durable events. `track` gives a source's weight in the blend, from its record; never negative.
-    Whoever works on orders holds `hands`: the cycle when it sends, the engine when it looks after stops.
+    `algorithms` works the orders that go out in parts. Whoever works on orders holds `hands`: the cycle
+    when it sends, the engine when it looks after stops and algorithms.
     """
 
     session: str
@@ -77,6 +82,16 @@ class CycleContext:
     track: Callable[[str], float] = equal_track
     wall: Clock = field(default_factory=LiveClock)
     hands: asyncio.Lock = field(default_factory=asyncio.Lock)
+    algorithms: AlgorithmWorker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.algorithms = AlgorithmWorker(
+            self.desk,
+            self.clock,
+            quote=self.feed.quote,
+            instruments=self.feed.instruments,
+            halt=self.halt,
+        )
 
     def emit(self, event: DeskEvent) -> None:
         """Journal a durable event (in the open batch), then tell every listener."""
@@ -92,7 +107,7 @@ class CycleContext:
         return tuple(
             order
             for order in self.desk.open_orders()
-            if order.intent.origin is not Origin.CYCLE or order.intent.cycle >= cycle
+            if order.intent.origin not in _OF_CYCLES or order.intent.cycle >= cycle
         )
 
     def gather(self, symbol: Symbol, cycle: int, now: datetime, client_id: str = "") -> RiskFacts:

@@ -90,8 +90,10 @@ class Engine:
         tape only there does the desk stand at the time of a bar that a crash cut short.
         """
         self._restarted = True
+        events = tuple(events)
         for event in events:
             self.tally.see(event)
+        self.context.algorithms.restore(events)
         last = self.tally.last
         if last is None:
             return
@@ -143,12 +145,16 @@ class Engine:
         self._features.reread()
 
     async def _protect(self) -> None:
-        """Stops first: after a restart every position gets its own back before anything is decided."""
+        """Stops first: after a restart every position gets its own back before anything else is sent.
+
+        Then what was decided before and is still being worked: it, too, comes before a new decision.
+        """
         if self._restarted:
             await self._guardian.resume()
             self._restarted = False
         else:
             await self._guardian.check()
+        await self.context.algorithms.tick()
 
     async def _decide(self, bar: int, at: datetime) -> tuple[str, str]:
         """A decision cycle when one is due; REDUCING lets it only get smaller, HALTED forbids it."""

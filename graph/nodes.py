@@ -20,6 +20,7 @@ from domain.opinions import Abstention, Opinion, Proposal
 from domain.orders import Order, OrderIntent, OrderStatus, Origin, client_order_id
 from domain.tactics import Tactic
 from domain.verdicts import VerdictRecord
+from execution.algorithms.choosing import USUAL_BARS, WORKED_IN_PARTS, plan_for
 from execution.legs import legs
 from graph.context import CycleContext
 from graph.proposal import Blend, Outcome, blend, never_larger, percent
@@ -151,7 +152,7 @@ async def _order_desk(state: CycleState, context: CycleContext) -> Work:
 
 
 async def _work_orders(state: CycleState, context: CycleContext) -> Work:
-    withdrawn = 0
+    withdrawn = await context.algorithms.stop_older(state["cycle"], "a newer cycle decides")
     for order in context.desk.open_orders():
         intent = order.intent
         if intent.origin is Origin.CYCLE and intent.cycle < state["cycle"]:
@@ -161,11 +162,40 @@ async def _work_orders(state: CycleState, context: CycleContext) -> Work:
     outcomes = []
     for intent in state["intents"]:
         if intent.client_id in approved:
-            order = await _submit(context, intent)
-            outcomes.append(OrderOutcome(order.client_id, order.status, order.note))
+            outcomes.append(await _carry_out(state, context, intent))
     said = f"{len(outcomes)} submitted, {withdrawn} withdrawn"
     verdict = ", ".join(f"{outcome.client_id} {outcome.status}" for outcome in outcomes)
     return Work({"orders": tuple(outcomes)}, said, verdict=verdict)
+
+
+async def _carry_out(state: CycleState, context: CycleContext, intent: OrderIntent) -> OrderOutcome:
+    """Send an intent as one order, or have it worked in parts when its tactic says so and it is large."""
+    worker, name = context.algorithms, intent.client_id
+    if not worker.knows(name) and (name in context.desk.orders or not _in_parts(state, context, intent)):
+        order = await _submit(context, intent)
+        return OrderOutcome(order.client_id, order.status, order.note)
+    await worker.tick()
+    return OrderOutcome(name, OrderStatus.ACCEPTED, f"worked in parts: {name}-00 and following")
+
+
+def _in_parts(state: CycleState, context: CycleContext, intent: OrderIntent) -> bool:
+    """Start the algorithm for an intent that is worked in parts; False when it is not."""
+    symbol = intent.symbol
+    tactic = state["tactics"].get(symbol, Tactic.MARKET)
+    if tactic not in WORKED_IN_PARTS:
+        return False
+    feed = context.feed
+    volumes = feed.history(symbol, state["at"], USUAL_BARS).volume
+    plan = plan_for(
+        intent,
+        tactic,
+        feed.instruments[symbol],
+        _snapshot(state).views[symbol].quote,
+        Decimal(repr(float(volumes.mean()))) if len(volumes) else ZERO,
+        start=context.clock.now(),
+        bar=feed.timeframe.delta,
+    )
+    return plan is not None and context.algorithms.start(plan)
 
 
 async def _submit(context: CycleContext, intent: OrderIntent) -> Order:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -52,6 +53,35 @@ async def test_the_spread_that_was_seen_decides_an_entry(
     tactics, report = await ExecutionTrader(tools=TOOLS).choose(place.context, proposal(BTC="0.20"))
     assert tactics == {BTC: tactic}
     assert report.source == "baseline"
+
+
+@pytest.mark.parametrize(
+    ("volume", "tactic"),
+    [
+        ("25.1", Tactic.LIMIT_AT_TOUCH),  # half a bitcoin is just under a fiftieth of it
+        ("24.9", Tactic.TWAP),
+        ("0", Tactic.LIMIT_AT_TOUCH),  # a volume that is not known makes nothing large
+    ],
+)
+async def test_an_entry_that_is_large_against_the_volume_is_worked_in_parts(
+    volume: str, tactic: Tactic
+) -> None:
+    place = scene()
+    view = place.context.snapshot.views[BTC]
+    view = replace(view, candle=replace(view.candle, volume=Quantity(Decimal(volume))))
+    snapshot = replace(place.context.snapshot, views={BTC: view})
+    place.context.snapshot = snapshot
+    tactics, _ = await ExecutionTrader(tools=TOOLS).choose(place.context, proposal(BTC="0.20"))
+    assert tactics == {BTC: tactic}
+
+
+async def test_a_large_exit_still_goes_to_market() -> None:
+    place = holding(scene())
+    view = place.context.snapshot.views[BTC]
+    view = replace(view, candle=replace(view.candle, volume=Quantity(Decimal(1))))
+    place.context.snapshot = replace(place.context.snapshot, views={BTC: view})
+    tactics, _ = await ExecutionTrader(tools=TOOLS).choose(place.context, proposal(BTC="0"))
+    assert tactics == {BTC: Tactic.MARKET}
 
 
 @pytest.mark.parametrize("weight", ["0", "0.10"])
