@@ -6,6 +6,9 @@ The live desk and the restart go through the same `apply`; nothing else changes 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
@@ -22,8 +25,9 @@ from domain.events import (
     OrderUnknown,
     StopArmed,
 )
-from domain.money import Price, Symbol
+from domain.money import ZERO, Price, Symbol
 from domain.orders import TRANSITIONS, Order, OrderIntent, OrderStatus
+from domain.reconciliation import FillAdopted, IntentReduced, Reconciled
 from portfolio.portfolio import Portfolio
 
 # Reading a member off its enum class costs a third of a microsecond in 3.11: these are read for every order.
@@ -39,7 +43,8 @@ class OrderBook:
     """Orders by client id, with the few that matter now kept apart: no look at all orders, ever.
 
     `entries` holds the intent of the newest filled entry of each position, `stops` the price of the newest
-    stop that was armed for it; both forget a symbol when its position is gone.
+    stop that was armed for it; both forget a symbol when its position is gone. `filled_before` tells what an
+    order that is to be replaced had filled when its replacement was written down.
     """
 
     def __init__(self, portfolio: Portfolio) -> None:
@@ -53,6 +58,13 @@ class OrderBook:
         self.unknown: dict[str, Order] = {}
         self.entries: dict[Symbol, OrderIntent] = {}
         self.stops: dict[Symbol, Price] = {}
+        self.filled_before: dict[str, Decimal] = {}
+        self.reconciled: Reconciled | None = None
+        """What the newest comparison with the venue found; None before the first."""
+        self.known_from: datetime | None = None
+        """The time of the first comparison: what others did before is in its balances."""
+        self.frozen: Mapping[str, str] = {}
+        """What stops entries since then, by symbol or "*", and why."""
         self.touched: set[Symbol] = set()
         """Symbols whose position or open orders changed since somebody emptied this set."""
         self.handlers: Mapping[type, Callable[[Any], None]] = {  # what moves an order, by class of event
@@ -65,6 +77,9 @@ class OrderBook:
             OrderUnknown: self._lost_sight,
             CancelRequested: self._cancelling,
             StopArmed: self._armed,
+            IntentReduced: self._reduced,
+            FillAdopted: self._adopted,
+            Reconciled: self._compared,
         }
 
     def apply(self, event: DeskEvent) -> None:
@@ -96,6 +111,17 @@ class OrderBook:
             raise JournalCorrupt(f"order {client_id} was recorded twice", fix="Run desk journal verify")
         order = Order(event.intent, updated_at=event.at)
         self._orders[client_id] = self.open[client_id] = order
+        if event.intent.replaces:
+            self.filled_before[client_id] = self._filled_by(event.intent.replaces)
+
+    def _filled_by(self, client_id: str) -> Decimal:
+        order = self._orders.get(client_id)
+        return ZERO if order is None else order.filled
+
+    def _reduced(self, event: IntentReduced) -> None:
+        order = self._orders.get(event.client_id) or self._missing(event.client_id)
+        order.intent = replace(order.intent, quantity=event.quantity)
+        self.filled_before[event.client_id] = self._filled_by(order.intent.replaces)
 
     def _refused(self, event: IntentRefused) -> None:
         order = self._orders.get(event.intent.client_id)
@@ -132,8 +158,27 @@ class OrderBook:
         if not intent.reduce_only:
             self.entries[fill.symbol] = intent
         if not self._portfolio.holds(fill.symbol):
-            self.entries.pop(fill.symbol, None)
-            self.stops.pop(fill.symbol, None)
+            self._emptied(fill.symbol)
+
+    def _emptied(self, symbol: Symbol) -> None:
+        self.entries.pop(symbol, None)
+        self.stops.pop(symbol, None)
+
+    def _adopted(self, event: FillAdopted) -> None:
+        fill = event.fill
+        if fill.fill_id in self.fills:
+            raise JournalCorrupt(f"fill {fill.fill_id} was booked twice", fix="Run desk journal verify")
+        self._portfolio.book(fill)
+        self.fills.add(fill.fill_id)
+        self.touched.add(fill.symbol)
+        if not self._portfolio.holds(fill.symbol):
+            self._emptied(fill.symbol)
+
+    def _compared(self, event: Reconciled) -> None:
+        if self.known_from is None:
+            self.known_from = event.fills_until
+        self.reconciled = event
+        self.frozen = event.frozen
 
     def _closed(self, event: OrderClosed) -> None:
         order = self._orders.get(event.client_id) or self._missing(event.client_id)

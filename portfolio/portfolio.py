@@ -29,8 +29,9 @@ _BUY: Final = Side.BUY  # looking it up on the enum costs about 100 ns in Python
 class Portfolio:
     """A spot account in one quote currency, long only.
 
-    Amounts are Decimals in the capital's currency. A fee is paid in the quote or the base currency; a fee
-    in base leaves the holding at the fill's price. Cash may fall below zero when a market order fills above
+    Amounts are Decimals in the capital's currency. A fee in base leaves the holding at the fill's price. A fee
+    in a third currency is paid from what the account holds outside the capital: it is in the ledger, as paid
+    in and paid away, and in no sum that is told in the capital's currency. Cash may fall below zero when a market order fills above
     the price it was sized at: the money is owed, and the gate buys nothing more until it is back.
     """
 
@@ -96,8 +97,22 @@ class Portfolio:
 
     @property
     def fees_paid(self) -> Decimal:
-        """All fees; those paid in a base currency at the price of their fill."""
+        """All fees; those paid in a base currency at the price of their fill, without `paid_outside`."""
         return self._fees
+
+    def paid_outside(self) -> Mapping[Currency, Decimal]:
+        """Fees paid in currencies that are neither the capital's nor that of what was traded."""
+        paid = {
+            currency: -amount
+            for (name, currency), amount in self.ledger.balances.items()
+            if name == CAPITAL and currency != self.capital.currency
+        }
+        return MappingProxyType(paid)
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """Every symbol this account may trade."""
+        return tuple(self._holdings)
 
     @property
     def marked_at(self) -> datetime | None:
@@ -185,10 +200,7 @@ class Portfolio:
             fee *= price  # leaves the holding as if sold at this price to pay the fee
             quantity, cost, realized = quantity - charged.amount, cost - part, realized + fee - part
         elif fee:
-            raise LedgerError(
-                f"fill {fill.fill_id}: a fee in {charged.currency} cannot be valued",
-                fix=f"Let the venue charge fees in {self.capital.currency} or {holding.instrument.base}",
-            )
+            fee = ZERO  # paid from outside the capital, in a currency that nobody here values
         mark = holding.mark or price
         value = quantity * mark
         equity = self._equity + (cash - self._cash) + (value - holding.value)
@@ -218,6 +230,15 @@ class Portfolio:
             quantity, notional = -quantity, -notional
         fee = fill.fee.amount
         if fee and fill.fee.currency != self.capital.currency:
+            if fill.fee.currency != holding.instrument.base:
+                return (
+                    (holding.base_assets, quantity),
+                    (holding.base_trading, given),
+                    (self._cash_account, paid),
+                    (self._trading_account, notional),
+                    (self.ledger.account(CAPITAL, fill.fee.currency), -fee),
+                    (self.ledger.account(FEES, fill.fee.currency), fee),
+                )
             return (
                 (holding.base_assets, quantity - fee),
                 (holding.base_trading, given),
