@@ -115,6 +115,13 @@ class NoStops:
         return None
 
 
+class NoAlgorithms:
+    """The rule sends whole orders."""
+
+    async def tick(self) -> None:
+        return None
+
+
 class Nothing:
     def update(self) -> None:
         return None
@@ -131,6 +138,7 @@ class PlainContext:
     journal: MemoryJournal
     publish: Any
     hands: asyncio.Lock = field(default_factory=asyncio.Lock)
+    algorithms: NoAlgorithms = field(default_factory=NoAlgorithms)
 
     def halt(self) -> HaltState:
         return HaltState.ACTIVE
