@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from execution.scripted import ScriptedVenue
 from execution.venue import Closed, Executed, Venue
 from simulator.costs import FeeSchedule, NextOpen
 from simulator.matching import MatchingCore
+from tests.contracts.wire_world import WireWorld, wire_world
 from tests.scenarios.stage import BTC, COIN, HOUR, INSTRUMENT, START, USDT, StageFeed, approve, bar, order
 
 
@@ -65,13 +67,42 @@ class ScriptedHarness:
         return
 
 
-HARNESSES: tuple[Callable[[], Harness], ...] = (PaperHarness, ScriptedHarness)
+class CcxtHarness:
+    """The ccxt venue in front of a simulated exchange on loopback."""
+
+    def __init__(self, world: WireWorld) -> None:
+        self.world = world
+        self.venue = world.venue
+
+    def trade_through(self, client_id: str) -> None:
+        self.world.hit(Side.SELL, "2", "90")
+
+    def stand_still(self) -> None:
+        self.world.wait(3600)
 
 
-@pytest.fixture(params=HARNESSES, ids=lambda made: made.__name__)
-def stage(request: pytest.FixtureRequest) -> Harness:
-    harness: Harness = request.param()
-    return harness
+@asynccontextmanager
+async def _at_hand(harness: Harness) -> AsyncIterator[Harness]:
+    yield harness
+
+
+@asynccontextmanager
+async def _on_the_wire(name: str) -> AsyncIterator[Harness]:
+    async with wire_world(name, patience=5) as world:
+        yield CcxtHarness(world)
+
+
+HARNESSES: dict[str, Callable[[], AbstractAsyncContextManager[Harness]]] = {
+    "paper": lambda: _at_hand(PaperHarness()),
+    "scripted": lambda: _at_hand(ScriptedHarness()),
+    "ccxt-gate": lambda: _on_the_wire("gate"),
+}
+
+
+@pytest.fixture(params=HARNESSES)
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
+    async with HARNESSES[request.param]() as harness:
+        yield harness
 
 
 def bid(client_id: str = "a") -> OrderIntent:

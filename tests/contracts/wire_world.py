@@ -1,0 +1,130 @@
+"""A simulated exchange on loopback, real ccxt in front of it, and one clock for both: nothing waits for real.
+
+The market is empty but for what a test puts there: `quote` makes the other side rest, `hit` makes it trade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from domain.clock import SimulatedClock
+from domain.instrument import Instrument
+from domain.money import Currency, Symbol
+from domain.orders import OrderType, Side, TimeInForce
+from execution.exchanges.connect import Connection, Credentials
+from execution.exchanges.profiles import profile
+from execution.exchanges.venue import CcxtVenue, open_venue
+from simulator.exchange.accounts import ApiKey
+from simulator.exchange.exchange import SimulatedExchange
+from simulator.exchange.model import NewOrder, OrderView
+from simulator.exchange.policy import FeeIn, one_tier
+from simulator.exchange.rules import MarketRules
+from simulator.exchange.tape import Tape
+from simulator.wire.server import Running, serve, venue_module
+from tests.scenarios.stage import BTC, COIN, INSTRUMENT, START, USDT
+
+KEYS: Final = Credentials("desk-key", "desk-secret")
+DESK, OTHER = "desk", "other"
+FUNDS: Final = {USDT: Decimal(10_000), COIN: Decimal(10)}
+_NAMES: Final = {"binance": "binance-testnet", "gate": "gate-testnet", "mexc": "mexc"}
+_WINDOW: Final = timedelta(seconds=10)
+
+
+@dataclass(slots=True)
+class WireWorld:
+    """One venue with the desk's account and a stranger's, both rich enough."""
+
+    wire: str
+    clock: SimulatedClock
+    exchange: SimulatedExchange
+    server: Running
+    venue: CcxtVenue
+    connection: Connection
+
+    def wait(self, seconds: float = 1) -> None:
+        """Let time pass for everybody."""
+        self.clock.set(self.clock.now() + timedelta(seconds=seconds))
+        self.exchange.advance(self.clock.now())
+
+    def wait_out_the_window(self) -> None:
+        """Let so much time pass that no request on its way can be taken in any more."""
+        self.wait(_WINDOW.total_seconds())
+
+    def quote(self, side: Side, quantity: str, price: str, symbol: Symbol = BTC) -> OrderView:
+        """The other side's limit order: it rests, or trades with the desk's."""
+        order = NewOrder(symbol, side, OrderType.LIMIT, Decimal(quantity), limit_price=Decimal(price))
+        return self.exchange.place(OTHER, order).order
+
+    def hit(self, side: Side, quantity: str, price: str, symbol: Symbol = BTC) -> None:
+        """The other side takes up to `quantity` at `price` or better, now."""
+        order = NewOrder(
+            symbol,
+            side,
+            OrderType.LIMIT,
+            Decimal(quantity),
+            limit_price=Decimal(price),
+            time_in_force=TimeInForce.IOC,
+        )
+        self.exchange.place(OTHER, order)
+
+    def orders(self, symbol: Symbol = BTC) -> tuple[OrderView, ...]:
+        """Every order the venue ever took from the desk: what its effects are counted by."""
+        return self.exchange.orders(DESK, symbol)
+
+    def held(self) -> dict[Currency, Decimal]:
+        """What the desk's account holds at the venue, free and locked together."""
+        held = self.exchange.balances(DESK)
+        return {currency: each.free + each.locked for currency, each in held.items()}
+
+
+@asynccontextmanager
+async def wire_world(
+    wire: str,
+    *,
+    start: datetime = START,
+    instruments: tuple[Instrument, ...] = (INSTRUMENT,),
+    price: str = "100",
+    funds: Mapping[Currency, Decimal] = FUNDS,
+    fee_in: FeeIn = FeeIn.QUOTE,
+    stream: bool = False,
+    patience: float = 0.25,
+    tape: Tape | None = None,
+) -> AsyncIterator[WireWorld]:
+    """A venue that is up, with the desk connected. Requests time out after `patience` real seconds."""
+    clock = SimulatedClock(start)
+    policy = replace(
+        venue_module(wire).POLICY, tiers=one_tier("0.001", "0.001"), fee_in=fee_in, generosity=1000.0
+    )
+    rules = [MarketRules(each) for each in instruments]
+    exchange = SimulatedExchange(
+        clock,
+        rules,
+        policy=policy,
+        tape=tape,
+        prices={each.symbol: Decimal(price) for each in instruments},
+    )
+    exchange.open_account(DESK, funds, [ApiKey(KEYS.key, KEYS.secret)])
+    rich = {currency: Decimal(10**9) for each in instruments for currency in (each.base, each.quote)}
+    exchange.open_account(OTHER, rich, [ApiKey("other-key", "other-secret")])
+    async with serve(venue=wire, exchange=exchange, clock=clock) as server:
+        connection = Connection(
+            profile(_NAMES[wire]),
+            KEYS,
+            rest_url=server.url,
+            stream_url=server.url.replace("http", "ws", 1) if stream else None,
+            timeout=timedelta(seconds=patience),
+            paced=False,
+        )
+        symbols = tuple(each.symbol for each in instruments)
+        venue = await open_venue(connection, symbols, clock, stream=stream)
+        world = WireWorld(wire, clock, exchange, server, venue, connection)
+        world.wait_out_the_window()  # nothing of an earlier process can still be on its way
+        try:
+            yield world
+        finally:
+            await venue.close()
