@@ -1,0 +1,117 @@
+"""The simulated exchange as Gate: spot API v4 over HTTP and WebSocket."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Final
+
+from aiohttp import web
+
+from domain.clock import Clock
+from simulator.costs import FeeSchedule
+from simulator.exchange.exchange import SimulatedExchange
+from simulator.exchange.policy import ClientIdRule, Duplicates, FeeTier, Policy
+from simulator.exchange.rejection import Rejection
+from simulator.orderbook.messages import SelfTrade
+from simulator.wire.faults import Fault, FaultKind, FaultPlan
+from simulator.wire.gate_errors import GateRefusal, refuse
+from simulator.wire.gate_http import BASE, Asked, Endpoint, GateHttp
+from simulator.wire.gate_limits import GateLimits
+from simulator.wire.gate_refusals import worded
+from simulator.wire.server import Handler, guard
+
+_BITCOIN: Final = Decimal(60_000)
+"""The venue counts turnover in bitcoin; an account's turnover is in quote currency. One for the other."""
+_LADDER: Final = (
+    ("0", "0.002", "0.002"),
+    ("1.5", "0.00185", "0.00195"),
+    ("3", "0.00175", "0.00185"),
+    ("6", "0.00165", "0.00175"),
+    ("12.5", "0.00155", "0.00165"),
+    ("25", "0.00145", "0.00155"),
+    ("75", "0.00135", "0.00145"),
+    ("200", "0.00125", "0.00135"),
+    ("500", "0.00115", "0.00125"),
+    ("1250", "0.00105", "0.00115"),
+    ("2500", "0.00095", "0.00105"),
+    ("3000", "0.00085", "0.00095"),
+    ("6000", "0.00075", "0.00085"),
+    ("11000", "0.00065", "0.00075"),
+    ("20000", "0.00055", "0.00065"),
+)
+POLICY: Final = Policy(
+    client_ids=ClientIdRule(r"t-[0-9A-Za-z_.-]{1,28}", Duplicates.ACCEPTED, made_prefix="apiv4-"),
+    tiers=tuple(
+        FeeTier(Decimal(volume) * _BITCOIN, FeeSchedule(Decimal(maker), Decimal(taker)))
+        for volume, maker, taker in _LADDER
+    ),
+    locks_sleeping=False,
+    self_trade=SelfTrade.NONE,
+)
+"""Client ids are not unique, sleeping orders lock nothing, fees fall with turnover (ladder as in ccxt)."""
+
+
+class _Wording:
+    """How Gate says what is not an answer."""
+
+    def __init__(self, exchange: SimulatedExchange) -> None:
+        self._exchange = exchange
+
+    def rejection(self, error: Rejection) -> web.Response:
+        return _said(worded(error, None, self._exchange))
+
+    def fault(self, fault: Fault) -> web.Response:
+        retry = {"Retry-After": str(fault.retry_after)}
+        if fault.kind is FaultKind.RATE_LIMIT:
+            return _said(refuse("TOO_MANY_REQUESTS"), headers=retry)
+        if fault.kind is FaultKind.BAN:
+            return _said(refuse("TOO_MANY_REQUESTS", "Your address is blocked"), 418, retry)
+        if fault.kind is FaultKind.MAINTENANCE:
+            return _said(refuse("TOO_BUSY", "The system is under maintenance"), 503)
+        return _said(refuse("SERVER_ERROR"), fault.status)
+
+
+def _said(
+    error: GateRefusal, status: int | None = None, headers: dict[str, str] | None = None
+) -> web.Response:
+    return web.Response(
+        text=json.dumps(error.body()),
+        status=status or error.status,
+        headers=headers,
+        content_type="application/json",
+    )
+
+
+def routes(
+    exchange: SimulatedExchange, faults: FaultPlan, clock: Clock, limits: GateLimits | None = None
+) -> list[web.RouteDef]:
+    """Every path Gate answers here. `limits` are the request quotas: the venue's own unless given."""
+    api = GateHttp(exchange, clock, limits)
+    wording = _Wording(exchange)
+    found = []
+    for endpoint in api.endpoints:
+        handler = guard(endpoint.operation, _handler(api, endpoint), faults, wording)
+        found.append(web.route(endpoint.method, BASE + endpoint.path, handler))
+    return found
+
+
+def _handler(api: GateHttp, endpoint: Endpoint) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        reply = api.answer(
+            endpoint,
+            Asked(
+                request.method,
+                request.path,
+                request.rel_url.raw_query_string,
+                request.headers,
+                await request.read(),
+                request.remote or "",
+                request.match_info,
+            ),
+        )
+        return web.Response(
+            body=reply.body, status=reply.status, headers=reply.headers, content_type="application/json"
+        )
+
+    return handle
