@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from app.bus import Bus
 from app.halts import Halts
 from app.settings import ModelKey, Settings
+from app.worlds import World
 from domain.clock import EPOCH, LiveClock, SimulatedClock
 from domain.errors import DataError
 from domain.events import DeskEvent
 from domain.halt import Halt
 from domain.money import Currency, Money, Symbol
+from domain.orders import Order
 from domain.ports import Journal
 from graph.context import CycleContext, RecordSink, declared_features
-from graph.engine import CycleRunner, Engine
+from graph.engine import BarClock, CycleRunner, Engine
 from graph.proposal import BlendPolicy
 from graph.tally import Tally
 from risk.limits import DEFAULTS, RiskLimits
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from execution.guardian import StopGuardian
     from execution.order_desk import OrderDesk
     from execution.paper import PaperVenue
+    from execution.venue import Venue
     from llm.budget import Budget
     from llm.calls import Model
     from llm.config import ModelSettings
@@ -46,10 +49,10 @@ class Desk:
     session: str
     settings: Settings
     feed: Feed
-    clock: SimulatedClock
+    clock: BarClock
     portfolio: Portfolio
     limits: RiskLimits
-    venue: PaperVenue
+    venue: Venue
     orders: OrderDesk
     guardian: StopGuardian
     journal: Journal
@@ -68,7 +71,7 @@ class Desk:
 def limits_of(settings: Settings) -> RiskLimits:
     """The limits in force: the conservative defaults, what the configuration says, the session's symbols."""
     told: dict[str, object] = {**DEFAULTS, "allowed_symbols": settings.session.symbols}
-    told["max_quote_age"] = settings.max_age()
+    told["max_quote_age"] = settings.max_quote_age()
     return RiskLimits.from_mapping({**told, **settings.risk})
 
 
@@ -146,15 +149,17 @@ def build_desk(
     key: ModelKey | None = None,
     halt: Halt | None = None,
     past: Sequence[DeskEvent] = (),
+    world: World | None = None,
 ) -> Desk:
     """Wire one session. `past` are its journaled events when it goes on after a stop or a crash.
+
+    Without a `world` it trades on paper, on the market that the settings name.
 
     Raises ConfigError, DataError, or JournalCorrupt when the past contradicts itself.
     """
     from execution.facts import FactsSource
     from execution.guardian import StopGuardian
     from execution.order_desk import OrderDesk
-    from execution.paper import PaperVenue
     from market.features import FeatureEngine
     from market.snapshot import SnapshotBuilder
     from portfolio.portfolio import Portfolio
@@ -162,13 +167,13 @@ def build_desk(
     from tools.catalog import standard_tools
 
     limits = limits_of(settings)
-    feed = build_feed(settings)
-    clock, bus, tally = SimulatedClock(_beginning(settings)), Bus(), Tally()
+    world = world or PaperWorld(settings)
+    feed, clock, bus, tally = world.feed, world.clock, Bus(), Tally()
     capital = Money(settings.session.capital, Currency(settings.session.currency))
     portfolio = Portfolio(capital, feed.instruments)
     halts = Halts(halt, journal, clock, bus.publish)
     facts = FactsSource(portfolio, feed, halts.state, limits)
-    venue = PaperVenue(feed, _matching(settings, feed, portfolio))
+    venue = world.venue(portfolio)
     orders = OrderDesk(
         venue=venue,
         portfolio=portfolio,
@@ -215,7 +220,7 @@ def build_desk(
         orders.restore(past)
         engine.resume(past)
         last = tally.last.at if tally.last is not None else None
-        venue.restore(((order, last) for order in orders.open_orders()), portfolio.balances())
+        world.put_back(orders.open_orders(), last, portfolio)
     return Desk(
         session=session,
         settings=settings,
@@ -238,6 +243,26 @@ def build_desk(
         tools=tools,
         resumed=bool(past),
     )
+
+
+class PaperWorld:
+    """The market that the settings name, simulated or replayed, and paper orders on its bars."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.feed = build_feed(settings)
+        self.clock = SimulatedClock(_beginning(settings))
+        self._venue: PaperVenue | None = None
+
+    def venue(self, portfolio: Portfolio) -> PaperVenue:
+        from execution.paper import PaperVenue
+
+        self._venue = PaperVenue(self.feed, _matching(self._settings, self.feed, portfolio))
+        return self._venue
+
+    def put_back(self, orders: Iterable[Order], last: datetime | None, portfolio: Portfolio) -> None:
+        if self._venue is not None:
+            self._venue.restore(((order, last) for order in orders), portfolio.balances())
 
 
 def _beginning(settings: Settings) -> datetime:

@@ -42,6 +42,15 @@ _End = Annotated[str | None, typer.Option(help="Last day (whole) or moment, UTC.
 _Capital = Annotated[str | None, typer.Option(help="Starting capital in the quote currency.")]
 _Seed = Annotated[int | None, typer.Option(help="Seed of the simulated market.")]
 _Stamps = Annotated[str | None, typer.Option(help="Whether candle times mark the bar's open or close.")]
+_Venue = Annotated[
+    str | None, typer.Option(help="Where orders go; see [venue] in the settings.", show_default="paper")
+]
+_VenueUrl = Annotated[
+    str | None, typer.Option(help="Another address of the venue, on this machine: see desk exchange.")
+]
+_ConfirmLive = Annotated[
+    str | None, typer.Option(help="Trade real money: the venue's name again, beside venue.live = true.")
+]
 _Bars = Annotated[int | None, typer.Option(help="Stop after this many bars.", min=1)]
 
 
@@ -57,6 +66,8 @@ def _overrides(
     speed: str | None = None,
     host: str | None = None,
     port: int | None = None,
+    venue: str | None = None,
+    venue_url: str | None = None,
 ) -> dict[str, dict[str, Any]]:
     market = {"candles": candles, "start": start, "end": end, "seed": seed, "stamps": stamps, "speed": speed}
     if candles is not None:
@@ -65,6 +76,7 @@ def _overrides(
         "session": {"symbols": symbols, "timeframe": timeframe, "capital": capital},
         "market": market,
         "api": {"host": host, "port": port},
+        "venue": {"name": venue, "url": venue_url},
     }
 
 
@@ -88,15 +100,21 @@ def run(
     port: Annotated[
         int | None, typer.Option(help="Port to serve on; 0 picks one.", show_default="8420")
     ] = None,
+    venue: _Venue = None,
+    venue_url: _VenueUrl = None,
+    confirm_live: _ConfirmLive = None,
     home: _Home = None,
     config: _Config = None,
     json: _Json = False,
 ) -> None:
-    """Run the desk: observe, decide, gate, trade on paper, journal. Ctrl-C stops it cleanly."""
-    from app.commands.running import run_desk
+    """Run the desk: observe, decide, gate, trade on paper or a venue. Ctrl-C stops it cleanly."""
+    from app.commands.running import Asked, run_desk
 
-    told = _overrides(candles, symbols, timeframe, start, end, capital, seed, stamps, speed, host, port)
-    run_desk(home=home, config=config, overrides=told, bars=bars, new=new, serve=serve, as_json=json)
+    told = _overrides(
+        candles, symbols, timeframe, start, end, capital, seed, stamps, speed, host, port, venue, venue_url
+    )
+    asked = Asked(bars=bars, new=new, serve=serve, confirm_live=confirm_live)
+    run_desk(home=home, config=config, overrides=told, asked=asked, as_json=json)
 
 
 @app.command()
@@ -116,14 +134,20 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port to serve on; 0 picks one.", show_default="8420")
     ] = None,
+    venue: _Venue = None,
+    venue_url: _VenueUrl = None,
+    confirm_live: _ConfirmLive = None,
     home: _Home = None,
     config: _Config = None,
 ) -> None:
     """Run the desk with the dashboard and the API, and keep serving after the tape has ended."""
-    from app.commands.running import run_desk
+    from app.commands.running import Asked, run_desk
 
-    told = _overrides(candles, symbols, timeframe, start, end, capital, seed, stamps, speed, host, port)
-    run_desk(home=home, config=config, overrides=told, bars=None, new=False, serve=True, linger=True)
+    told = _overrides(
+        candles, symbols, timeframe, start, end, capital, seed, stamps, speed, host, port, venue, venue_url
+    )
+    asked = Asked(serve=True, linger=True, confirm_live=confirm_live)
+    run_desk(home=home, config=config, overrides=told, asked=asked)
 
 
 @app.command()

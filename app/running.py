@@ -12,18 +12,22 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app.activity import Activity
-from app.bootstrap import Desk, build_desk, costs_of, model_settings
+from app.bootstrap import Desk, PaperWorld, build_desk, costs_of, model_settings
 from app.console import Console
 from app.history import SessionHistory, fold
 from app.home import Home
 from app.service import LiveDesk
 from app.session import SessionRun
-from app.settings import ModelKey, Settings
-from domain.events import DeskEvent, SessionStarted
+from app.settings import ModelKey, Settings, VenueKey
+from app.venue_run import VenueRun
+from app.venue_world import VenueWorld, open_world
+from domain.errors import ConfigError
+from domain.events import DeskEvent, EquityMarked, SessionStarted
 from domain.halt import Halt
 
 if TYPE_CHECKING:
@@ -34,12 +38,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the command line asked of this run."""
+    """What the command line asked of this run; `key` is the venue's, for one that wants it."""
 
     bars: int | None = None
     new: bool = False
     serve: bool = False
     linger: bool = False
+    key: VenueKey | None = None
 
 
 Say = Callable[[str], None]
@@ -62,7 +67,7 @@ async def run_session(
     records = RecordStore(engine, journal)
     try:
         session, past, halt = _choose(journal, settings, told.new)
-        async with _cycles(settings, home, key) as cycles:
+        async with _world(settings, told.key, past) as world, _cycles(settings, home, key) as cycles:
             desk = build_desk(
                 settings,
                 session=session,
@@ -72,12 +77,40 @@ async def run_session(
                 key=key,
                 halt=halt,
                 past=past,
+                world=world,
             )
-            run = SessionRun(desk, requests=home.requests, bars=told.bars)
+            run = _run_of(desk, world, home, told)
             return await _drive(run, records, home, told, past, say)
     finally:
         journal.close()
         engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def _world(
+    settings: Settings, key: VenueKey | None, past: Sequence[DeskEvent]
+) -> AsyncIterator[PaperWorld | VenueWorld]:
+    """The market and the venue of this session, which began with the first of its events."""
+    if key is None:
+        yield PaperWorld(settings)
+        return
+    async with open_world(settings, key, _began(settings, past)) as world:
+        yield world
+
+
+def _began(settings: Settings, past: Sequence[DeskEvent]) -> datetime | None:
+    """A moment in the session's first bar; the first mark knows it best."""
+    first = next((event for event in past if isinstance(event, EquityMarked)), None)
+    if first is not None:
+        return first.at - settings.session.timeframe.delta * first.bar
+    return past[0].at if past else None
+
+
+def _run_of(desk: Desk, world: PaperWorld | VenueWorld, home: Home, told: Told) -> SessionRun:
+    if isinstance(world, PaperWorld):
+        return SessionRun(desk, requests=home.requests, bars=told.bars)
+    speed = desk.settings.venue.speed
+    return VenueRun(desk, world.feed, requests=home.requests, bars=told.bars, speed=speed)
 
 
 def spare_the_collector() -> None:
@@ -101,8 +134,21 @@ def _choose(
     last = history.latest
     if last is not None and not new and _goes_on(last, settings):
         return last.started.session, _of(events, last.started.session), history.halt
+    if settings.mode != "paper" and last is not None:
+        _leaves_nothing_behind(last)
     number = len(history.sessions) + 1
     return f"s{number:04d}{secrets.token_hex(2)}", (), history.halt
+
+
+def _leaves_nothing_behind(last: SessionHistory) -> None:
+    """A new session knows nothing of what an older one holds at the venue: that must be gone first."""
+    held = [f"{position.quantity:f} {symbol}" for symbol, position in last.portfolio.positions.items()]
+    held += [f"order {client_id}" for client_id in last.book.open]
+    if held:
+        raise ConfigError(
+            f"session {last.started.session} still has {', '.join(held)} at its venue",
+            fix="Go on with the settings it had (and desk panic, to get flat), or use another --home",
+        )
 
 
 def _goes_on(last: SessionHistory, settings: Settings) -> bool:
@@ -152,7 +198,7 @@ async def _drive(
     desk.bus.subscribe(activity.see)
     desk.bus.subscribe(service.see)
     pace = _pace(desk.settings)
-    if pace is not None:
+    if pace is not None or desk.settings.mode != "paper":
         desk.bus.subscribe(Console(say).see)
     started = time.perf_counter()
     before = desk.tally.bars

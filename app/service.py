@@ -99,17 +99,18 @@ class LiveDesk:
     async def status(self) -> Status:
         desk, settings = self._desk, self._desk.settings
         portfolio, tally = desk.portfolio, desk.tally
-        now = desk.feed.now
+        now = desk.clock.now() if desk.feed.now is not None else None
+        on_paper = settings.mode == "paper"
         return Status(
             session=desk.session,
-            mode=settings.session.mode,
-            market=settings.market.source,
-            simulated=True,
+            mode=settings.mode,
+            market=settings.market.source if on_paper else "live",
+            simulated=on_paper,
             state=self._run.state,
             now=now,
             started_at=tally.first.at if tally.first is not None else self._started_at,
             timeframe=settings.session.timeframe.value,
-            speed=settings.market.speed,
+            speed=settings.market.speed if on_paper else settings.venue.speed,
             symbols=settings.session.symbols,
             halt=halt_view(desk.halts.current),
             account=account_view(portfolio, peak=portfolio.peak_equity, day_start=portfolio.day_start_equity),

@@ -56,7 +56,7 @@ class SessionRun:
         self._emit(
             SessionStarted(
                 session=desk.session,
-                mode=desk.settings.session.mode,
+                mode=desk.settings.mode,
                 config_hash=desk.settings.fingerprint(),
                 capital=desk.portfolio.capital.amount,
                 currency=desk.portfolio.capital.currency,
@@ -72,7 +72,7 @@ class SessionRun:
             found = await desk.orders.reconcile()
         self.state = "running"
         if desk.halts.current.latched and desk.portfolio.positions:
-            await self._flatten(desk.halts.current.reason)
+            await self._flatten_now(desk.halts.current.reason)
         return found
 
     def stop(self) -> None:
@@ -177,9 +177,9 @@ class SessionRun:
         if self._step is not None:
             self._step.cancel()
         async with self._lock:
-            return await self._flatten(reason)
+            return await self._flatten_now(reason)
 
-    async def _flatten(self, reason: str) -> Flattened:
+    async def _flatten_now(self, reason: str) -> Flattened:
         desk = self.desk
         done = await flatten(
             desk.orders,
@@ -187,7 +187,7 @@ class SessionRun:
             desk.feed.instruments,
             desk.clock,
             session=desk.session,
-            step=self._advance,
+            step=self._let_venue_work,
             origin=Origin.PANIC,
             reason=reason,
         )
@@ -197,6 +197,10 @@ class SessionRun:
             self._notice("error", f"not flat: {'; '.join(done.problems) or 'the tape ended'}")
         desk.journal.commit()
         return done
+
+    async def _let_venue_work(self) -> bool:
+        """What flattening does between two rounds; False when there will be no further one."""
+        return await self._advance()
 
     async def look_at_requests(self) -> bool:
         """Obey what other processes asked for in the home folder."""

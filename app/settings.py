@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import (
@@ -36,9 +37,14 @@ DEFAULT_HOME = ".desk"
 _PREFIX = "DESK_"
 _OWN_VARIABLES = frozenset({"DESK_HOME", "DESK_CONFIG"})
 _KEY_VARIABLES = ("NEBIUS_API_KEY", "OPENAI_API_KEY")
+_VENUE_QUOTE_AGE = timedelta(minutes=1)
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _Positive = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 _Rate = Annotated[Decimal, Field(ge=0, lt=Decimal("0.1"), allow_inf_nan=False)]
+
+
+Mode = Literal["paper", "testnet", "live"]
 
 
 class _Section(BaseModel):
@@ -48,7 +54,6 @@ class _Section(BaseModel):
 class SessionSection(_Section):
     """What is traded, with how much, and how often a decision is made."""
 
-    mode: Literal["paper", "testnet", "live"] = "paper"
     symbols: tuple[str, ...] = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
     timeframe: Timeframe = Timeframe.M15
     capital: _Positive = Decimal(10_000)
@@ -119,6 +124,52 @@ class MarketSection(_Section):
         return self
 
 
+class VenueSection(_Section):
+    """Where orders go. Keys stand in the environment, never here."""
+
+    name: Literal["paper", "binance-testnet", "gate-testnet", "mexc", "coinbase"] = "paper"
+    live: bool = False
+    url: str | None = None
+    stream_url: str | None = None
+    speed: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 1.0
+
+    @property
+    def mode(self) -> Mode:
+        """Whether money is real: "live" only where it is."""
+        if self.name == "paper":
+            return "paper"
+        return "live" if self.live else "testnet"
+
+    @property
+    def home_kind(self) -> str:
+        """What a home folder belongs to: paper, testnet and live never share one, and no two venues do."""
+        return self.name if self.mode != "live" else f"{self.name} live"
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether the venue is an exchange on this machine."""
+        return self.url is not None and urlsplit(self.url).hostname in _LOOPBACK
+
+    @model_validator(mode="after")
+    def _no_accident(self) -> VenueSection:
+        if self.name == "paper" and (self.live or self.url or self.stream_url):
+            raise ValueError("live and url belong to a venue, and name is paper")
+        if self.stream_url is not None and self.url is None:
+            raise ValueError("stream_url stands alone; name url too")
+        if self.live and self.name.endswith("-testnet"):
+            raise ValueError(f"{self.name} is a testnet; live = true is for real money")
+        if self.live and self.url is not None:
+            raise ValueError("a live venue has its own address; remove url, or live")
+        if self.name in ("mexc", "coinbase") and not self.live and not self.rehearsal:
+            raise ValueError(
+                f"{self.name} has no testnet, and live is false; "
+                "point url at an exchange on this machine (desk exchange), or set live = true for real money"
+            )
+        if self.speed != 1 and not self.rehearsal:
+            raise ValueError("speed other than 1 is for an exchange on this machine; a venue's time is real")
+        return self
+
+
 class CostsSection(_Section):
     """What trading costs on the paper venue: fees as fractions of the notional, and slippage."""
 
@@ -160,6 +211,7 @@ class Settings(_Section):
     """Everything the desk was told. `risk` is checked by the risk room, which knows the limits."""
 
     session: SessionSection = SessionSection()
+    venue: VenueSection = VenueSection()
     market: MarketSection = MarketSection()
     costs: CostsSection = CostsSection()
     decision: DecisionSection = DecisionSection()
@@ -167,14 +219,44 @@ class Settings(_Section):
     api: ApiSection = ApiSection()
     risk: dict[str, Any] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _one_market(self) -> Settings:
+        if self.venue.name != "paper" and self.market.source == "replay":
+            raise ValueError(f"{self.venue.name} has its own prices; candles are for the paper venue")
+        return self
+
+    @property
+    def mode(self) -> Mode:
+        return self.venue.mode
+
     def fingerprint(self) -> str:
-        """SHA-256 of what decides a session's outcome: not its speed, its port or its models' budget."""
-        aside: Any = {"api": True, "models": True, "market": {"speed"}, "decision": {"runner"}}
+        """SHA-256 of what decides a session's outcome: not its speed, its addresses or its models' budget."""
+        aside: Any = {
+            "api": True,
+            "models": True,
+            "market": {"speed"},
+            "decision": {"runner"},
+            "venue": {"url", "stream_url", "speed"},
+        }
         told = self.model_dump(mode="json", exclude=aside)
         return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     def max_age(self) -> timedelta:
         return self.session.timeframe.delta * self.market.max_age_bars
+
+    def max_quote_age(self) -> timedelta:
+        """How old a price may be that an order is reviewed on; a venue is asked for one every second."""
+        told = self.max_age()
+        return (
+            told if self.venue.name == "paper" else min(told, _VENUE_QUOTE_AGE * max(1.0, self.venue.speed))
+        )
+
+
+class VenueKey(_Section):
+    """A venue's key pair, as it stood in the environment."""
+
+    key: SecretStr
+    secret: SecretStr
 
 
 class ModelKey(_Section):
@@ -184,8 +266,15 @@ class ModelKey(_Section):
     secret: SecretStr
 
 
-def load(config: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
+def load(
+    config: Path | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    on_paper: bool = False,
+) -> Settings:
     """Settings from defaults, file, environment and command line, later ones winning.
+
+    `on_paper` leaves out the venue that they name: for what never sends an order.
 
     `overrides` maps section -> key -> value; None values are left out. Raises ConfigError with the
     offending key and what to write instead. Also switches off what libraries would send home, so that
@@ -202,6 +291,8 @@ def load(config: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] 
         )
     _merge(told, _from_environment())
     _merge(told, overrides or {})
+    if on_paper:
+        told.pop("venue", None)
     try:
         return Settings.model_validate(told)
     except ValidationError as error:
@@ -222,6 +313,20 @@ def model_key() -> ModelKey | None:
             preset: Literal["nebius", "openai"] = "nebius" if variable.startswith("NEBIUS") else "openai"
             return ModelKey(preset=preset, secret=SecretStr(secret))
     return None
+
+
+def venue_key(venue: str) -> VenueKey:
+    """The key pair of a venue from the environment; ConfigError names the variables when one is missing."""
+    prefix = venue.upper().replace("-", "_")
+    names = f"{prefix}_API_KEY", f"{prefix}_API_SECRET"
+    found = [os.environ.get(name, "").strip() for name in names]
+    for name, value in zip(names, found, strict=True):
+        if not value:
+            raise ConfigError(
+                f"{venue} needs keys, and {name} is not in the environment",
+                fix=f"Set {' and '.join(names)}; they never stand in a file",
+            )
+    return VenueKey(key=SecretStr(found[0]), secret=SecretStr(found[1]))
 
 
 def silence_telemetry() -> None:

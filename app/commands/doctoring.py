@@ -51,7 +51,7 @@ def _look(home: Home, config: Path | None) -> Iterator[Finding]:
 
     def read() -> str:
         settings.append(load(config))
-        return f"{settings[0].session.mode} trading of {', '.join(settings[0].session.symbols)}"
+        return f"{settings[0].mode} trading of {', '.join(settings[0].session.symbols)}"
 
     yield _try("settings", read)
     if not settings:
@@ -91,7 +91,7 @@ def _market(settings: Settings) -> str:
 
 
 def _home(home: Home, settings: Settings) -> str:
-    home.prepare(settings.session.mode)
+    home.prepare(settings.mode)
     free = shutil.disk_usage(home.path).free
     running = home.running()
     state = f"held by process {running.pid}" if running else "free"

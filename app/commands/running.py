@@ -5,39 +5,46 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from app.home import Home
 from app.render import amount, percent, print_json, print_pairs
-from app.settings import Settings, home_folder, load, model_key
+from app.settings import Settings, home_folder, load, model_key, venue_key
+from app.venue_world import guard_addresses
 from domain.errors import ConfigError
 
 Overrides = Mapping[str, Mapping[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asked of a run. `confirm_live` names the venue where real money may move."""
+
+    bars: int | None = None
+    new: bool = False
+    serve: bool = False
+    linger: bool = False
+    confirm_live: str | None = None
+
+
 def run_desk(
-    *,
-    home: Path | None,
-    config: Path | None,
-    overrides: Overrides,
-    bars: int | None,
-    new: bool,
-    serve: bool,
-    linger: bool = False,
-    as_json: bool = False,
+    *, home: Path | None, config: Path | None, overrides: Overrides, asked: Asked, as_json: bool = False
 ) -> None:
     """Run the desk in its home until the tape ends or a signal comes, then print what it came to."""
     settings = load(config, overrides)
-    _only_paper(settings)
+    _live_on_purpose(settings, asked.confirm_live)
+    guard_addresses(settings.venue)
+    key = venue_key(settings.venue.name) if settings.mode != "paper" else None
     from app.logs import log_to_stderr
     from app.running import Told, run_session
 
     log_to_stderr()
     folder = Home(home_folder(home))
-    folder.prepare(settings.session.mode)
-    told = Told(bars=bars, new=new, serve=serve, linger=linger)
+    folder.prepare(settings.venue.home_kind)
+    told = Told(asked.bars, asked.new, asked.serve, asked.linger, key)
     with folder.lock():
         _introduce(settings, folder)
         summary = asyncio.run(run_session(settings, folder, model_key(), told, _say))
@@ -49,8 +56,7 @@ def run_desk(
 
 def run_backtest(*, config: Path | None, overrides: Overrides, bars: int | None, as_json: bool) -> None:
     """Run the same decisions without a home: nothing is kept but what is printed."""
-    settings = load(config, overrides)
-    _only_paper(settings)
+    settings = load(config, overrides, on_paper=True)
     if settings.market.source == "synthetic" and bars is None:
         raise ConfigError("the simulated market never ends", fix="Say how far with --bars, or name --candles")
     from app.backtesting import backtest
@@ -64,22 +70,28 @@ def run_backtest(*, config: Path | None, overrides: Overrides, bars: int | None,
         _sum_up(summary)
 
 
-def _only_paper(settings: Settings) -> None:
-    if settings.session.mode != "paper":
+def _live_on_purpose(settings: Settings, confirmed: str | None) -> None:
+    """Real money needs the switch in the settings and the operator's word on every start."""
+    venue = settings.venue
+    if settings.mode == "live" and confirmed != venue.name:
         raise ConfigError(
-            f"{settings.session.mode} trading is not part of this version",
-            fix='Set mode = "paper" in [session]; no order of this version leaves the machine',
+            f"venue.live is true: orders would move real money at {venue.name}",
+            fix=f"Start it with --confirm-live {venue.name}, or set live = false",
+        )
+    if settings.mode != "live" and confirmed is not None:
+        raise ConfigError(
+            f"--confirm-live {confirmed} is for real money, and {venue.name} is {settings.mode} here",
+            fix="Leave it out, or set [venue] name and live = true",
         )
 
 
 def _introduce(settings: Settings, home: Home) -> None:
     from app.bootstrap import limits_of, model_settings
 
-    market = settings.market
-    source = f"candles in {market.candles}" if market.source == "replay" else f"simulated, seed {market.seed}"
+    source = _source(settings)
     models = model_settings(settings, model_key())
     _say(
-        f"Trading Desk, {settings.session.mode}: {', '.join(settings.session.symbols)} "
+        f"Trading Desk, {settings.mode}: {', '.join(settings.session.symbols)} "
         f"on {settings.session.timeframe} bars"
     )
     _say(f"Market: {source}. State: {home.path}.")
@@ -89,6 +101,15 @@ def _introduce(settings: Settings, home: Home) -> None:
         "Limits: "
         + ", ".join(f"{name} {value}" for name, value in limits.items() if name != "allowed_symbols")
     )
+
+
+def _source(settings: Settings) -> str:
+    market, venue = settings.market, settings.venue
+    if venue.name != "paper":
+        where = f" at {venue.url}" if venue.url is not None else ""
+        money = "REAL MONEY" if venue.live else "no real money"
+        return f"{venue.name}{where}, {money}"
+    return f"candles in {market.candles}" if market.source == "replay" else f"simulated, seed {market.seed}"
 
 
 def _say(line: str) -> None:

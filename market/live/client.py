@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 
 class MarketClient(Protocol):
     """A ccxt.async_support exchange, or anything that answers like one. Answers are checked, not trusted."""
-
-    async def load_markets(self, reload: bool = False) -> Mapping[str, Any]:
-        """Every market by its unified symbol, with `precision`, `limits`, `spot` and `active`."""
-        ...
 
     async def fetch_time(self) -> Any:
         """The venue's time in milliseconds since 1970."""

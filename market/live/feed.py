@@ -17,7 +17,6 @@ from market.bars import Bars, empty_bars
 from market.live.checking import LEVELS, CheckedBook, checked_book, closed_bars
 from market.live.client import MarketClient
 from market.live.clock import VenueClock
-from market.live.listing import listed_instrument
 from market.live.series import merge
 
 WARMUP: Final = 600
@@ -101,7 +100,7 @@ class LiveFeed:
     async def open(
         cls,
         client: MarketClient,
-        symbols: Iterable[Symbol],
+        instruments: Mapping[Symbol, Instrument],
         timeframe: Timeframe,
         *,
         name: str,
@@ -109,17 +108,17 @@ class LiveFeed:
         origin: datetime | None = None,
         **more: Any,
     ) -> LiveFeed:
-        """Ask for the venue's time, its markets, the warm-up bars and the first quotes.
+        """Ask for the venue's time, the warm-up bars and the first quotes.
 
-        Without `origin` the session begins now. Raises UnknownSymbol, DataError for answers that make no
-        sense, VenueDown when the venue cannot be reached: a desk does not start half blind.
+        Without `origin` the session begins now. Raises DataError for answers that make no sense, VenueDown
+        when the venue cannot be reached: a desk does not start half blind.
         """
-        symbols = tuple(symbols)
-        await _opening(name, set_clock(client, clock, deadline=more.get("deadline", 10.0)))
-        markets = await _opening(name, client.load_markets())
-        if not isinstance(markets, Mapping):
-            raise DataError(f"{name} answered {type(markets).__name__} where its markets belong")
-        instruments = {symbol: listed_instrument(markets, symbol, name) for symbol in symbols}
+        try:
+            await set_clock(client, clock, deadline=more.get("deadline", 10.0))
+        except DeskError:
+            raise
+        except Exception as error:
+            raise VenueDown(f"{name} cannot be reached: {_words(error)}", fix=_RETRY) from error
         feed = cls(
             client, instruments, timeframe, name=name, clock=clock, origin=origin or clock.now(), **more
         )
@@ -340,15 +339,6 @@ async def set_clock(client: MarketClient, clock: VenueClock, *, deadline: float 
 
 
 _LAST_MS: Final = 4_102_444_800_000  # the year 2100
-
-
-async def _opening(name: str, request: Awaitable[_T]) -> _T:
-    try:
-        return await request
-    except DeskError:
-        raise
-    except Exception as error:
-        raise VenueDown(f"{name} cannot be reached: {_words(error)}", fix=_RETRY) from error
 
 
 def _same_scale(symbol: Symbol, known: Bars, seen: Bars) -> None:

@@ -105,11 +105,11 @@ def test_a_bad_limit_is_named_with_its_near_match(desk: DeskLine, tmp_path: Path
     assert "max_drawdown" in _one_line(told.err)
 
 
-def test_live_trading_is_refused(desk: DeskLine, tmp_path: Path) -> None:
-    (tmp_path / "desk.toml").write_text('[session]\nmode = "live"\n')
-    told = desk("run", "--speed", "max", "--bars", "1")
+def test_live_trading_needs_the_operators_word(desk: DeskLine, tmp_path: Path) -> None:
+    (tmp_path / "desk.toml").write_text('[venue]\nname = "mexc"\nlive = true\n')
+    told = desk("run", "--bars", "1")
     assert told.code == 4
-    assert "live" in _one_line(told.err)
+    assert "--confirm-live mexc" in _one_line(told.err)
     assert not (tmp_path / "home").exists()
 
 

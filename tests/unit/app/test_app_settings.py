@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from app.bootstrap import limits_of
-from app.settings import Settings, home_folder, load, model_key
+from app.settings import Settings, home_folder, load, model_key, venue_key
 from domain.errors import ConfigError
 
 
@@ -22,7 +22,7 @@ def _bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_with_nothing_told_the_desk_trades_paper_on_the_simulated_market() -> None:
     settings = load()
-    assert settings.session.mode == "paper"
+    assert settings.mode == "paper"
     assert settings.market.source == "synthetic"
 
 
@@ -50,6 +50,20 @@ BAD = {
     "replay of nothing": ('[market]\nsource = "replay"\n', "candles names no file"),
     "no date": ('[market]\nstart = "soon"\n', "'soon' is not a date"),
     "backwards": ('[market]\nstart = "2021-02-01"\nend = "2021-01-01"\n', "end lies before start"),
+    "unknown venue": ('[venue]\nname = "binance"\n', "venue.name"),
+    "keys in the file": ('[venue]\nname = "mexc"\nkey = "sk-1"\n', "venue.key"),
+    "live paper": ("[venue]\nlive = true\n", "live and url belong to a venue"),
+    "paper with an address": ('[venue]\nurl = "http://127.0.0.1:1"\n', "live and url belong to a venue"),
+    "streams alone": ('[venue]\nname = "mexc"\nstream_url = "ws://127.0.0.1:1"\n', "stands alone"),
+    "live testnet": ('[venue]\nname = "gate-testnet"\nlive = true\n', "is a testnet"),
+    "live elsewhere": ('[venue]\nname = "mexc"\nlive = true\nurl = "http://127.0.0.1:1"\n', "own address"),
+    "no testnet": ('[venue]\nname = "coinbase"\n', "coinbase has no testnet"),
+    "no testnet elsewhere": ('[venue]\nname = "mexc"\nurl = "https://api.mexc.com"\n', "mexc has no testnet"),
+    "a faster testnet": ('[venue]\nname = "binance-testnet"\nspeed = 2.0\n', "speed other than 1"),
+    "candles of a venue": (
+        '[venue]\nname = "binance-testnet"\n[market]\nsource = "replay"\ncandles = "x"\n',
+        "has its own prices",
+    ),
     "speed of nothing": ("[market]\nspeed = 0.0\n", "speed"),
     "fee of half": ("[costs]\ntaker = 0.5\n", "costs.taker"),
     "a key in the file": ('[models]\napi_key = "sk-1"\n', "models.api_key"),
@@ -99,6 +113,50 @@ def test_a_key_in_the_environment_is_found_and_never_shown(monkeypatch: pytest.M
     assert key.preset == "nebius"
     assert key.secret.get_secret_value() == "neb-secret"
     assert "neb-secret" not in repr(key)
+
+
+VENUES = {
+    "paper": ({}, "paper", "paper"),
+    "testnet": ({"name": "binance-testnet"}, "testnet", "binance-testnet"),
+    "rehearsal": ({"name": "mexc", "url": "http://127.0.0.1:8500"}, "testnet", "mexc"),
+    "live": ({"name": "mexc", "live": True}, "live", "mexc live"),
+}
+
+
+@pytest.mark.parametrize(("told", "mode", "kind"), VENUES.values(), ids=VENUES.keys())
+def test_the_mode_follows_the_venue(told: dict[str, object], mode: str, kind: str) -> None:
+    settings = load(overrides={"venue": told})
+    assert settings.mode == mode
+    assert settings.venue.home_kind == kind
+
+
+def test_a_price_of_a_venue_is_old_after_a_minute() -> None:
+    assert load().max_quote_age() == timedelta(minutes=45)
+    assert load(overrides={"venue": {"name": "gate-testnet"}}).max_quote_age() == timedelta(minutes=1)
+
+
+def test_the_address_of_a_venue_is_not_what_a_session_is() -> None:
+    first, other = (
+        load(overrides={"venue": {"name": "mexc", "url": f"http://127.0.0.1:{port}"}}) for port in (1, 2)
+    )
+    assert first.fingerprint() == other.fingerprint()
+    assert first.fingerprint() != load().fingerprint()
+
+
+def test_venue_keys_come_from_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GATE_TESTNET_API_KEY", "GATE_TESTNET_API_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError, match="GATE_TESTNET_API_KEY is not in the environment") as refused:
+        venue_key("gate-testnet")
+    assert "GATE_TESTNET_API_SECRET" in refused.value.fix
+    monkeypatch.setenv("GATE_TESTNET_API_KEY", "the-key")
+    with pytest.raises(ConfigError, match="GATE_TESTNET_API_SECRET is not"):
+        venue_key("gate-testnet")
+    monkeypatch.setenv("GATE_TESTNET_API_SECRET", "the-secret")
+    found = venue_key("gate-testnet")
+    assert found.key.get_secret_value() == "the-key"
+    assert found.secret.get_secret_value() == "the-secret"
+    assert "the-" not in repr(found)
 
 
 def test_the_home_is_the_option_or_the_variable_or_here(monkeypatch: pytest.MonkeyPatch) -> None:

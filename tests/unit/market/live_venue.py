@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from domain.clock import EPOCH
+from domain.instrument import Instrument, split_symbol
+from domain.money import Symbol
 
 START = datetime(2026, 1, 5, 12, 0, 30, tzinfo=UTC)
 HOUR_MS = 3_600_000
+INSTRUMENTS = {
+    symbol: Instrument(
+        symbol=symbol,
+        base=split_symbol(symbol)[0],
+        quote=split_symbol(symbol)[1],
+        tick_size=Decimal("0.01"),
+        step_size=Decimal("0.0001"),
+        min_quantity=Decimal("0.0001"),
+        max_quantity=Decimal(900),
+        min_notional=Decimal(5),
+    )
+    for symbol in (Symbol("BTC/USDT"), Symbol("ETH/USDT"))
+}
 PRICES = {"BTC/USDT": 30_000.0, "ETH/USDT": 1_000.0}
 
 
@@ -35,15 +51,6 @@ class MadeUpVenue:
         self.asked: list[tuple[Any, ...]] = []
         self.nonce: int | None = None
         self.stamped = True
-        self.markets_told: dict[str, Any] = {
-            symbol: {
-                "spot": True,
-                "active": True,
-                "precision": {"price": 0.01, "amount": 0.0001},
-                "limits": {"amount": {"min": 0.0001, "max": 900.0}, "cost": {"min": 5.0}},
-            }
-            for symbol in PRICES
-        }
 
     @property
     def now(self) -> datetime:
@@ -54,10 +61,6 @@ class MadeUpVenue:
         if name in self.down or symbol in self.down:
             raise ConnectionError(f"{name} is down")
         return self.bend.get(name, lambda same: same)(told)
-
-    async def load_markets(self, reload: bool = False) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._answer("markets", "", self.markets_told)
-        return found
 
     async def fetch_time(self) -> Any:
         return self._answer("time", "", _ms(self.now))

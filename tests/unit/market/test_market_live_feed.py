@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,7 +17,7 @@ from market.features import FeatureEngine
 from market.live.clock import VenueClock
 from market.live.feed import KEEP, WARMUP, LiveFeed
 from market.snapshot import SnapshotBuilder
-from tests.unit.market.live_venue import HOUR_MS, START, Counter, MadeUpVenue, row
+from tests.unit.market.live_venue import HOUR_MS, INSTRUMENTS, START, Counter, MadeUpVenue, row
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
 HOUR = timedelta(hours=1)
@@ -41,7 +40,7 @@ class Stage:
 async def opened(venue: MadeUpVenue | None = None, **more: Any) -> Stage:
     venue = venue or MadeUpVenue()
     clock = VenueClock(counter=venue.counter)
-    feed = await LiveFeed.open(venue, (BTC, ETH), Timeframe.H1, name="made-up", clock=clock, **more)
+    feed = await LiveFeed.open(venue, INSTRUMENTS, Timeframe.H1, name="made-up", clock=clock, **more)
     return Stage(venue, feed)
 
 
@@ -314,7 +313,7 @@ async def test_history_ends_at_the_bar_it_stands_on() -> None:
     assert stage.feed.history(BTC, NOON - HOUR, 1).close_ns.tolist() == [to_ns(NOON - HOUR)]
 
 
-@pytest.mark.parametrize("what", ["time", "markets", "candles", "book"])
+@pytest.mark.parametrize("what", ["time", "candles", "book"])
 async def test_a_venue_that_cannot_be_reached_at_the_start_is_named(what: str) -> None:
     venue = MadeUpVenue()
     venue.down = {what}
@@ -328,7 +327,6 @@ async def test_a_venue_that_cannot_be_reached_at_the_start_is_named(what: str) -
     [
         ("time", lambda told: "noon"),
         ("time", lambda told: -1),
-        ("markets", lambda told: []),
         ("candles", lambda told: []),
         ("candles", lambda told: [[1, 2]]),
         ("book", lambda told: None),
@@ -339,14 +337,6 @@ async def test_nonsense_at_the_start_is_refused(what: str, bend: Callable[[Any],
     venue.bend[what] = bend
     with pytest.raises((DataError, VenueDown)):
         await opened(venue)
-
-
-async def test_a_symbol_the_venue_does_not_list_is_unknown() -> None:
-    venue = MadeUpVenue()
-    del venue.markets_told[ETH]
-    with pytest.raises(UnknownSymbol, match="made-up does not list ETH/USDT") as refused:
-        await opened(venue)
-    assert "BTC/USDT" in refused.value.fix
 
 
 async def test_a_request_that_hangs_ends_at_its_deadline() -> None:
@@ -397,36 +387,6 @@ def test_a_faster_clock_runs_faster() -> None:
     assert clock.now() == START + timedelta(seconds=15)
     counter.seconds = 10.5
     assert clock.now() == START + timedelta(seconds=615)
-
-
-async def test_instruments_are_the_venues_own() -> None:
-    feed = (await opened()).feed
-    found = feed.instruments[BTC]
-    assert (found.tick_size, found.step_size) == (Decimal("0.01"), Decimal("0.0001"))
-    assert (found.min_quantity, found.max_quantity, found.min_notional) == (
-        Decimal("0.0001"),
-        Decimal("900.0"),
-        Decimal("5.0"),
-    )
-    assert replace(found, symbol=ETH).base == "BTC"
-
-
-@pytest.mark.parametrize(
-    ("part", "value", "named"),
-    [
-        ("spot", False, "does not list"),
-        ("active", False, "does not trade"),
-        ("precision", {}, "no price or quantity grid"),
-        ("precision", {"price": "x", "amount": 1}, "precision.price"),
-        ("precision", {"price": 0, "amount": 1}, "no price or quantity grid"),
-        ("limits", {"amount": {"min": -1}}, "limits.amount.min"),
-    ],
-)
-async def test_a_market_that_makes_no_sense_is_refused(part: str, value: Any, named: str) -> None:
-    venue = MadeUpVenue()
-    venue.markets_told[BTC] = {**venue.markets_told[BTC], part: value}
-    with pytest.raises(DataError, match=named):
-        await opened(venue)
 
 
 async def test_features_are_read_again_when_a_bar_came_late() -> None:

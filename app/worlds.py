@@ -1,0 +1,36 @@
+"""What is swapped between paper and a venue: clock, feed and venue. All else is the same desk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from domain.orders import Order
+
+if TYPE_CHECKING:
+    from execution.venue import Venue
+    from graph.engine import BarClock
+    from market.feed import Feed
+    from portfolio.portfolio import Portfolio
+
+
+class World(Protocol):
+    """One market and one venue. The desk is wired on `feed` and `clock`, then asks for its venue, once."""
+
+    @property
+    def feed(self) -> Feed: ...
+
+    @property
+    def clock(self) -> BarClock: ...
+
+    def venue(self, portfolio: Portfolio) -> Venue:
+        """The venue for an account that begins as `portfolio` stands."""
+        ...
+
+    def put_back(self, orders: Iterable[Order], last: datetime | None, portfolio: Portfolio) -> None:
+        """After a restart: what was open at `last`, the close of the last bar that was worked through.
+
+        A venue that remembers for itself ignores it.
+        """
+        ...

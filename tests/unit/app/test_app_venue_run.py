@@ -1,0 +1,199 @@
+"""A run against a venue: decisions at bar closes, looks in between, stops first after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from domain.errors import ConfigError
+from domain.events import (
+    CycleRecorded,
+    CycleStarted,
+    EquityMarked,
+    Notice,
+    OrderFilled,
+    SessionStarted,
+    SessionStopped,
+    StopArmed,
+    StopsResumed,
+)
+from domain.halt import HaltState
+from domain.orders import Origin
+from tests.unit.app.venue_stage import USDT, VenueStage
+from tests.unit.market.live_venue import START, MadeUpVenue
+
+HOUR = timedelta(hours=1)
+
+
+def rising(data: MadeUpVenue) -> None:
+    """Every bar closes 1 % above the one before: somebody will want to buy."""
+    hour_ms = 3_600_000
+    first = int(START.timestamp() * 1000) // hour_ms
+
+    def grow(value: float, opened: int) -> float:
+        return round(value * 1.01 ** (opened // hour_ms - first), 2)
+
+    data.bend["candles"] = lambda rows: [[r[0], *(grow(value, r[0]) for value in r[1:5]), r[5]] for r in rows]
+
+    def lift(told: dict[str, object]) -> dict[str, object]:
+        opened = int(data.now.timestamp() * 1000)
+        sides = {}
+        for side in ("bids", "asks"):
+            levels = told[side]
+            assert isinstance(levels, list)
+            sides[side] = [[grow(price, opened), amount] for price, amount in levels]
+        return {**told, **sides}
+
+    data.bend["book"] = lift
+
+
+async def test_it_decides_once_a_bar_and_looks_every_second() -> None:
+    stage = VenueStage(pace=1)
+    run = await stage.run(bars=4)
+    await run.start()
+    await run.run()
+    await run.close()
+    events = stage.events()
+    marks = [event for event in events if isinstance(event, EquityMarked)]
+    cycles = [event for event in events if isinstance(event, CycleStarted)]
+    assert [mark.bar for mark in marks] == [0, 1, 2, 3]
+    assert [cycle.cycle for cycle in cycles] == [1, 2, 3, 4]
+    assert all(later.at - earlier.at == HOUR for earlier, later in pairwise(marks))
+    assert all(
+        timedelta(0) <= cycle.at - mark.at <= timedelta(seconds=40)
+        for cycle, mark in zip(cycles, marks, strict=True)
+    )
+    looked = stage.data.now - START
+    assert stage.filling.polls >= looked.total_seconds() * 0.95
+    assert run.state == "stopping", "a session at a venue goes on with the next run"
+    stopped = events[-1]
+    assert isinstance(stopped, SessionStopped)
+    assert stopped.reason == "interrupted"
+
+
+async def test_it_trades_and_every_position_has_its_stop() -> None:
+    stage = VenueStage()
+    rising(stage.data)
+    run = await stage.run(bars=6)
+    await run.start()
+    await run.run()
+    events = stage.events()
+    assert any(isinstance(event, OrderFilled) for event in events)
+    held = run.desk.portfolio.positions
+    assert held
+    assert {event.symbol for event in events if isinstance(event, StopArmed)} >= set(held)
+    run.desk.portfolio.check()
+    await run.close()
+    resting = {order.intent.symbol for order in run.desk.orders.open_orders()}
+    assert resting == set(held), "stops stay when the desk goes"
+
+
+async def test_after_a_crash_stops_come_first_and_the_numbers_go_on() -> None:
+    stage = VenueStage()
+    rising(stage.data)
+    first = await stage.run(bars=6)
+    await first.start()
+    await first.run()
+    held = set(first.desk.portfolio.positions)
+    past = stage.events()
+    for order in first.desk.orders.open_orders():  # the venue dropped them while nobody looked
+        await stage.filling.cancel(order.client_id)
+    stage.data.counter.seconds += 5 * 3_600
+
+    again = await stage.run(bars=2, past=past)
+    assert again.desk.resumed
+    await again.start()
+    await again.run()
+    events = stage.events()[len(past) :]
+    kinds = [type(event) for event in events]
+    assert kinds[0] is SessionStarted
+    assert kinds.index(StopsResumed) < kinds.index(CycleStarted)
+    resumed = next(event for event in events if isinstance(event, StopsResumed))
+    assert resumed.positions == resumed.armed == len(held)
+    bars = [event.bar for event in events if isinstance(event, EquityMarked)]
+    last = [event.bar for event in past if isinstance(event, EquityMarked)][-1]
+    assert bars[0] == last + 5, "bars that passed while it was away are not decided upon"
+    ids = [event.cycle_id for event in stage.events() if isinstance(event, CycleRecorded)]
+    assert len(ids) == len(set(ids))
+
+
+async def test_while_a_cycle_thinks_the_desk_goes_on_looking() -> None:
+    stage = VenueStage()
+    run = await stage.run(bars=1)
+    thinking, done = asyncio.Event(), asyncio.Event()
+    inner = run.desk.engine._run_cycle
+
+    async def slow(state):  # type: ignore[no-untyped-def]
+        thinking.set()
+        await done.wait()
+        return await inner(state)
+
+    run.desk.engine._run_cycle = slow
+    run._seconds = 0.01
+    await run.start()
+    driving = asyncio.create_task(run.run())
+    await thinking.wait()
+    before = stage.filling.polls
+    while stage.filling.polls < before + 5:  # noqa: ASYNC110 - the venue knows nothing of events
+        await asyncio.sleep(0.01)
+    assert not any(isinstance(event, EquityMarked) for event in stage.events())
+    done.set()
+    await driving
+    assert [event.bar for event in stage.events() if isinstance(event, EquityMarked)] == [0]
+    await run.close()
+
+
+async def test_trouble_with_the_data_is_said_once_and_nothing_is_decided() -> None:
+    stage = VenueStage(pace=1)
+    run = await stage.run()
+    await run.start()
+    for _ in range(3):
+        await run.beat()
+    stage.data.down = {"candles"}
+    before = len([event for event in stage.events() if isinstance(event, CycleStarted)])
+    for _ in range(2 * 3_600):
+        await stage.rest(1)
+        await run.beat()
+    events = stage.events()
+    assert len([event for event in events if isinstance(event, CycleStarted)]) == before
+    warned = [event for event in events if isinstance(event, Notice) and event.source == "market"]
+    assert len(warned) == 2
+    asked = [what for what, _ in stage.data.asked if what == "candles"]
+    assert len(asked) < 1_000, "a venue that is down is not asked every second"
+    stage.data.down = set()
+    for _ in range(60):
+        await stage.rest(1)
+        await run.beat()
+    assert len([event for event in stage.events() if isinstance(event, CycleStarted)]) == before + 1
+    await run.close()
+
+
+async def test_a_panic_gets_flat_and_stays_so() -> None:
+    stage = VenueStage()
+    rising(stage.data)
+    run = await stage.run(bars=6)
+    await run.start()
+    await run.run()
+    assert run.desk.portfolio.positions
+    run._stopping.clear()
+    await run.halt("panic", reason="drill", by="a test")
+    assert not run.desk.portfolio.positions
+    assert not run.desk.orders.open_orders()
+    assert run.desk.halts.state() is HaltState.HALTED
+    sold = [order for order in run.desk.orders.orders.values() if order.intent.origin is Origin.PANIC]
+    assert sold
+    await run.close()
+
+
+async def test_a_new_session_needs_its_capital() -> None:
+    stage = VenueStage()
+    stage.filling.held = {USDT: Decimal(900)}
+    run = await stage.run()
+    with pytest.raises(ConfigError, match=r"has 900 USDT free, but session\.capital is 10000") as refused:
+        await run.start()
+    assert refused.value.exit_code == 4
+    assert stage.events() == []
