@@ -224,6 +224,17 @@ class PriceTimeBook:
         bound = -worst if buy else worst
         return sum(other.levels[key].total for key in other.keys[bisect_left(other.keys, bound) :])
 
+    def resting(self) -> list[tuple[int, int, int]]:
+        """Every order as (id, price, quantity left): best bid first, then best ask first, oldest first."""
+        found = []
+        for side in (self._bids, self._asks):
+            for key in reversed(side.keys):
+                order = side.levels[key].head
+                while order is not None:
+                    found.append((order.order_id, abs(key), order.left))
+                    order = order.after
+        return found
+
     def _check(self, order_id: int, quantity: int) -> None:
         if quantity < 1:
             raise ValueError(f"order {order_id}: the quantity {quantity} must be at least one lot")
