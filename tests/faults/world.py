@@ -19,6 +19,7 @@ from domain.ports import Journal
 from execution.facts import FactsSource
 from execution.guardian import StopGuardian
 from execution.order_desk import OrderDesk
+from execution.patience import Patience
 from execution.scripted import ScriptedVenue
 from execution.venue import Venue
 from market.bars import Bars
@@ -130,6 +131,8 @@ def world(
     feed: StillFeed | None = None,
     limits: RiskLimits = LIMITS,
     place_seconds: float | None = None,
+    patience: Patience | None = None,
+    reconcile_every: timedelta | None = None,
 ) -> World:
     seen: list[DeskEvent] = []
     halt = [HaltState.ACTIVE]
@@ -147,6 +150,8 @@ def world(
         clock=clock,
         publish=seen.append,
         place_seconds=place_seconds,
+        patience=patience,
+        reconcile_every=reconcile_every,
     )
     guardian = StopGuardian(desk, portfolio, feed, clock, session="s")
     return World(journal, venue, feed, clock, portfolio, desk, guardian, seen, halt)
