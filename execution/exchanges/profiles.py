@@ -88,7 +88,7 @@ _BINANCE: Final = VenueProfile(
     name="binance",
     ccxt_id="binance",
     sandbox=False,
-    client_ids=ClientIdRule(36, r"[.A-Z:/a-z0-9_-]"),
+    client_ids=ClientIdRule(36, r"[0-9A-Za-z_-]"),
     acceptance=timedelta(seconds=5),
     recv_window=True,
     capabilities=Capabilities(
