@@ -17,7 +17,6 @@ from simulator.orderbook.messages import SelfTrade
 from simulator.wire.faults import Fault, FaultKind, FaultPlan
 from simulator.wire.gate_errors import GateRefusal, refuse
 from simulator.wire.gate_http import BASE, Asked, Endpoint, GateHttp
-from simulator.wire.gate_limits import GateLimits
 from simulator.wire.gate_refusals import worded
 from simulator.wire.server import Handler, guard
 
@@ -83,11 +82,9 @@ def _said(
     )
 
 
-def routes(
-    exchange: SimulatedExchange, faults: FaultPlan, clock: Clock, limits: GateLimits | None = None
-) -> list[web.RouteDef]:
-    """Every path Gate answers here. `limits` are the request quotas: the venue's own unless given."""
-    api = GateHttp(exchange, clock, limits)
+def routes(exchange: SimulatedExchange, faults: FaultPlan, clock: Clock) -> list[web.RouteDef]:
+    """Every path Gate answers here. `clock` is the venue's, which planned trouble may skew."""
+    api = GateHttp(exchange, clock)
     wording = _Wording(exchange)
     found = []
     for endpoint in api.endpoints:

@@ -73,10 +73,10 @@ class Reply:
 class GateHttp:
     """Checks who asks and how often, and answers. Nothing that is refused changes anything."""
 
-    def __init__(self, exchange: SimulatedExchange, clock: Clock, limits: GateLimits | None = None) -> None:
+    def __init__(self, exchange: SimulatedExchange, clock: Clock) -> None:
         self.exchange = exchange
         self.clock = clock
-        self.limits = limits or GateLimits()
+        self.limits = GateLimits(exchange.policy.generosity)
         self.market = GateMarket(exchange, clock)
         self.orders = GateOrders(exchange, self.market, clock)
         self.triggers = GateTriggers(exchange, self.market)

@@ -41,11 +41,11 @@ ORDERS: Final = Quota(10, 1)
 
 
 class GateLimits:
-    """Counts requests in fixed windows of the venue's own time. `None` for a quota: it is not kept."""
+    """Counts requests in fixed windows of the venue's own time. `generosity` multiplies every quota."""
 
-    def __init__(self, *, endpoint: Quota | None = ENDPOINT, orders: Quota | None = ORDERS) -> None:
-        self._endpoint = endpoint
-        self._orders = orders
+    def __init__(self, generosity: float = 1.0) -> None:
+        self._endpoint = Quota(int(ENDPOINT.requests * generosity), ENDPOINT.seconds)
+        self._orders = Quota(int(ORDERS.requests * generosity), ORDERS.seconds)
         self._windows: dict[str, tuple[int, int]] = {}
 
     def request(self, who: str, endpoint: str, now_seconds: float) -> Allowance:
@@ -56,9 +56,7 @@ class GateLimits:
         """Count one order (or amendment) on a market; raises GateRefusal (429) when its quota is spent."""
         return self._take(f"{who} orders {market}", self._orders, now_seconds)
 
-    def _take(self, name: str, quota: Quota | None, now_seconds: float) -> Allowance:
-        if quota is None:
-            return Allowance(1, 1, int(now_seconds))
+    def _take(self, name: str, quota: Quota, now_seconds: float) -> Allowance:
         window = int(now_seconds) // quota.seconds
         started, used = self._windows.get(name, (window, 0))
         used = used + 1 if started == window else 1
