@@ -53,6 +53,14 @@ class Customer:
                 del self.by_client[symbol, each.client_id]
         return old
 
+    def rename(self, order: LiveOrder, client_id: str) -> None:
+        """Know an order by another client id from now on."""
+        symbol = order.ask.symbol
+        if self.by_client.get((symbol, order.client_id)) is order:
+            del self.by_client[symbol, order.client_id]
+        order.client_id = client_id
+        self.by_client[symbol, client_id] = order
+
     def add_trade(self, trade: TradeView) -> None:
         kept = self.trades.setdefault(trade.symbol, [])
         kept.append(trade)

@@ -7,6 +7,7 @@ deterministic: the same clock readings, tape and commands give the same trades.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -156,12 +157,14 @@ class SimulatedExchange(ExchangeBooks):
         client_id: str | None = None,
         quantity: Decimal | None = None,
         price: Decimal | None = None,
+        new_client_id: str = "",
     ) -> Placed:
         """Change the total quantity or the price of a limit order in the book; what is None stays.
 
         Made smaller at the same price it keeps its place in the queue; any other change loses it, and a new
         price may trade at once. Rejection: NOT_AMENDABLE for an order that sleeps or a quantity that is
-        filled already, and whatever `place` would say to the new order.
+        filled already, and whatever `place` would say to the new order. With `new_client_id` the order is
+        known by that from then on.
         """
         market, customer = self.market_of(symbol), self.customer_of(account)
         live = self.find(account, symbol, order_id, client_id)
@@ -179,6 +182,8 @@ class SimulatedExchange(ExchangeBooks):
             raise Rejection(Reason.NOT_AMENDABLE, f"{live.filled * market.step:f} of it is filled")
         if new_price == live.price and lots == live.lots:
             raise Rejection(Reason.NOT_AMENDABLE, "nothing would change")
+        if new_client_id and new_client_id != live.client_id:
+            entry.check_client_id(replace(live.ask, client_id=new_client_id), customer, self.policy)
         floor = self._floor
         floor.now = now = self.clock.now()
         trades = customer.trades.get(symbol, ())
@@ -191,6 +196,8 @@ class SimulatedExchange(ExchangeBooks):
             floor.relock(customer, live, floor.needs(live, customer, live.left))
         else:
             self._move(market, customer, live, new_price, lots)
+        if new_client_id:
+            customer.rename(live, new_client_id)
         live.updated_at = now
         floor.tell(customer, Change.AMENDED, live)
         if not keeps:
