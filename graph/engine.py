@@ -154,6 +154,7 @@ class Engine:
             self._restarted = False
         else:
             await self._guardian.check()
+        await self.context.desk.tick()
         await self.context.algorithms.tick()
 
     async def _decide(self, bar: int, at: datetime) -> tuple[str, str]:
