@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from domain.errors import DataError, MoneyError, UnknownSymbol
 from domain.instrument import Instrument
-from domain.money import ZERO, Currency, Symbol, decimal_from
+from domain.money import ONE, ZERO, Currency, Symbol, decimal_from
 
 _UNBOUNDED: Final = Decimal(10) ** 12
 """Stands for a maximum that the venue does not name."""
@@ -63,6 +63,7 @@ def _number(symbol: Symbol, what: str, value: object) -> Decimal | None:
     if value is None:
         return None
     try:
-        return decimal_from(value)
+        number = decimal_from(value).normalize()
     except MoneyError as error:
         raise DataError(f"{symbol}: its {what} is {value!r}") from error
+    return number.quantize(ONE) if number == number.to_integral_value() else number

@@ -95,6 +95,7 @@ async def _on_the_wire(name: str) -> AsyncIterator[Harness]:
 HARNESSES: dict[str, Callable[[], AbstractAsyncContextManager[Harness]]] = {
     "paper": lambda: _at_hand(PaperHarness()),
     "scripted": lambda: _at_hand(ScriptedHarness()),
+    "ccxt-binance": lambda: _on_the_wire("binance"),
     "ccxt-gate": lambda: _on_the_wire("gate"),
 }
 

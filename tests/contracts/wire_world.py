@@ -29,7 +29,7 @@ from simulator.wire.server import Running, serve, venue_module
 from tests.scenarios.stage import BTC, COIN, INSTRUMENT, START, USDT
 
 KEYS: Final = Credentials("desk-key", "desk-secret")
-DESK, OTHER = "desk", "other"
+DESK, MAKER, TAKER = "desk", "maker", "taker"
 FUNDS: Final = {USDT: Decimal(10_000), COIN: Decimal(10)}
 _NAMES: Final = {"binance": "binance-testnet", "gate": "gate-testnet", "mexc": "mexc"}
 _WINDOW: Final = timedelta(seconds=10)
@@ -37,7 +37,7 @@ _WINDOW: Final = timedelta(seconds=10)
 
 @dataclass(slots=True)
 class WireWorld:
-    """One venue with the desk's account and a stranger's, both rich enough."""
+    """One venue with the desk's account, and strangers who can trade anything."""
 
     wire: str
     clock: SimulatedClock
@@ -58,7 +58,7 @@ class WireWorld:
     def quote(self, side: Side, quantity: str, price: str, symbol: Symbol = BTC) -> OrderView:
         """The other side's limit order: it rests, or trades with the desk's."""
         order = NewOrder(symbol, side, OrderType.LIMIT, Decimal(quantity), limit_price=Decimal(price))
-        return self.exchange.place(OTHER, order).order
+        return self.exchange.place(MAKER, order).order
 
     def hit(self, side: Side, quantity: str, price: str, symbol: Symbol = BTC) -> None:
         """The other side takes up to `quantity` at `price` or better, now."""
@@ -70,7 +70,7 @@ class WireWorld:
             limit_price=Decimal(price),
             time_in_force=TimeInForce.IOC,
         )
-        self.exchange.place(OTHER, order)
+        self.exchange.place(TAKER, order)
 
     def orders(self, symbol: Symbol = BTC) -> tuple[OrderView, ...]:
         """Every order the venue ever took from the desk: what its effects are counted by."""
@@ -110,7 +110,8 @@ async def wire_world(
     )
     exchange.open_account(DESK, funds, [ApiKey(KEYS.key, KEYS.secret)])
     rich = {currency: Decimal(10**9) for each in instruments for currency in (each.base, each.quote)}
-    exchange.open_account(OTHER, rich, [ApiKey("other-key", "other-secret")])
+    for stranger in (MAKER, TAKER):  # two, or they would be kept from trading with themselves
+        exchange.open_account(stranger, rich)
     async with serve(venue=wire, exchange=exchange, clock=clock) as server:
         connection = Connection(
             profile(_NAMES[wire]),
