@@ -9,6 +9,7 @@ from typing import Final
 from domain.money import ZERO, Currency, Symbol
 from domain.reconciliation import Difference
 from execution.venue import Balance
+from risk.breaches import plain
 
 TOLERANCE: Final = Decimal("1e-8")
 """A difference of balance up to this much, in the currency's own unit, is nothing."""
@@ -39,7 +40,9 @@ def weigh(
         if currency not in traded:
             outside[currency] = beyond
             if abs(beyond - assumed) > TOLERANCE:
-                told = f"{currency}: {there:f} instead of {ours + assumed:f}; nothing is traded in it"
+                told = (
+                    f"{currency}: {plain(there)} instead of {plain(ours + assumed)}; nothing is traded in it"
+                )
                 found.append(
                     Difference("adopted", "balance", currency, Symbol(""), ours + assumed, there, told)
                 )
@@ -47,6 +50,8 @@ def weigh(
         outside[currency] = assumed if known else max(beyond, ZERO)
         expected = ours + outside[currency]
         if abs(there - expected) > TOLERANCE:
-            told = f"{currency}: {there:f} instead of {expected:f}, which nothing explains: no entries"
+            told = (
+                f"{currency}: {plain(there)} instead of {plain(expected)}, which nothing explains: no entries"
+            )
             found.append(Difference("frozen", "balance", currency, traded[currency], expected, there, told))
     return found, outside
