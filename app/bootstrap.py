@@ -104,6 +104,8 @@ def model_settings(settings: Settings, key: ModelKey | None) -> ModelSettings | 
 
 def costs_of(settings: Settings) -> dict[str, str]:
     """What trading is assumed to cost, in words for a report."""
+    if settings.mode != "paper":
+        return {"fees": f"those of {settings.venue.name}"}
     costs = settings.costs
     return {"maker": f"{costs.maker:f}", "taker": f"{costs.taker:f}", "slippage": costs.slippage}
 
@@ -182,6 +184,7 @@ def build_desk(
         journal=journal,
         clock=clock,
         publish=bus.publish,
+        reconcile_every=world.reconcile_every,
     )
     chosen, budget, model = _model(settings, key)
     tools = standard_tools()
@@ -247,6 +250,8 @@ def build_desk(
 
 class PaperWorld:
     """The market that the settings name, simulated or replayed, and paper orders on its bars."""
+
+    reconcile_every = None
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

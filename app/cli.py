@@ -51,6 +51,10 @@ _VenueUrl = Annotated[
 _ConfirmLive = Annotated[
     str | None, typer.Option(help="Trade real money: the venue's name again, beside venue.live = true.")
 ]
+_Speed = Annotated[
+    str | None,
+    typer.Option(help="A multiple of real time, or max.", show_default="450 on paper, 1 at a venue"),
+]
 _Bars = Annotated[int | None, typer.Option(help="Stop after this many bars.", min=1)]
 
 
@@ -90,9 +94,7 @@ def run(
     capital: _Capital = None,
     seed: _Seed = None,
     stamps: _Stamps = None,
-    speed: Annotated[
-        str | None, typer.Option(help="A multiple of real time, or max.", show_default="450")
-    ] = None,
+    speed: _Speed = None,
     bars: _Bars = None,
     new: Annotated[bool, typer.Option("--new", help="Start a new session instead of resuming.")] = False,
     serve: Annotated[bool, typer.Option("--serve", help="Also serve the dashboard and the API.")] = False,
@@ -127,9 +129,7 @@ def serve(
     capital: _Capital = None,
     seed: _Seed = None,
     stamps: _Stamps = None,
-    speed: Annotated[
-        str | None, typer.Option(help="A multiple of real time, or max.", show_default="450")
-    ] = None,
+    speed: _Speed = None,
     host: Annotated[str | None, typer.Option(help="Address to serve on.", show_default="127.0.0.1")] = None,
     port: Annotated[
         int | None, typer.Option(help="Port to serve on; 0 picks one.", show_default="8420")
@@ -275,6 +275,40 @@ def doctor(home: _Home = None, config: _Config = None, json: _Json = False) -> N
     from app.commands.doctoring import examine
 
     examine(home=home, config=config, as_json=json)
+
+
+@app.command()
+def exchange(
+    venue: Annotated[str, typer.Option(help="Which one it plays: binance, gate or mexc.")],
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks one.", min=0, max=65_535)] = 8500,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    seed: Annotated[int, typer.Option(help="Seed of its market.", min=0)] = 7,
+    speed: Annotated[float, typer.Option(help="A multiple of real time; 0 stands still.")] = 1.0,
+    symbols: _Symbols = None,
+    cash: Annotated[str, typer.Option(help="USDT on its one account.")] = "100000",
+    faults: Annotated[
+        Path | None, typer.Option(help="TOML file of [[fault]] tables; see docs/exchange.md.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="API key of the account; made up without.")] = None,
+    secret: Annotated[str | None, typer.Option(help="Secret of that key.")] = None,
+    json: _Json = False,
+) -> None:
+    """Run a simulated exchange to rehearse at: REST and streams of a real venue, trouble on order."""
+    from app.commands.exchanging import run_exchange
+
+    run_exchange(
+        venue=venue,
+        host=host,
+        port=port,
+        seed=seed,
+        speed=speed,
+        symbols=symbols,
+        cash=cash,
+        faults=faults,
+        key=key,
+        secret=secret,
+        as_json=json,
+    )
 
 
 journal_app = typer.Typer(help="Verify or read the hash-chained journal.", no_args_is_help=True)

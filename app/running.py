@@ -109,8 +109,7 @@ def _began(settings: Settings, past: Sequence[DeskEvent]) -> datetime | None:
 def _run_of(desk: Desk, world: PaperWorld | VenueWorld, home: Home, told: Told) -> SessionRun:
     if isinstance(world, PaperWorld):
         return SessionRun(desk, requests=home.requests, bars=told.bars)
-    speed = desk.settings.venue.speed
-    return VenueRun(desk, world.feed, requests=home.requests, bars=told.bars, speed=speed)
+    return VenueRun(desk, world.feed, requests=home.requests, bars=told.bars, speed=desk.settings.speed)
 
 
 def spare_the_collector() -> None:
@@ -221,8 +220,7 @@ async def _drive(
 
 
 def _pace(settings: Settings) -> float | None:
-    speed = settings.market.speed
-    return None if speed == "max" else settings.session.timeframe.seconds / speed
+    return None if settings.speed == float("inf") else settings.session.timeframe.seconds / settings.speed
 
 
 @contextlib.contextmanager

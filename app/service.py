@@ -110,7 +110,7 @@ class LiveDesk:
             now=now,
             started_at=tally.first.at if tally.first is not None else self._started_at,
             timeframe=settings.session.timeframe.value,
-            speed=settings.market.speed if on_paper else settings.venue.speed,
+            speed="max" if settings.speed == float("inf") else settings.speed,
             symbols=settings.session.symbols,
             halt=halt_view(desk.halts.current),
             account=account_view(portfolio, peak=portfolio.peak_equity, day_start=portfolio.day_start_equity),

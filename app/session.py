@@ -67,13 +67,15 @@ class SessionRun:
         for remark in remarks_on(desk.feed, desk.settings):
             self._notice("warning", remark)
         desk.journal.commit()
-        found: tuple[str, ...] = ()
-        if desk.resumed:
-            found = await desk.orders.reconcile()
+        found = await self._settle()
         self.state = "running"
         if desk.halts.current.latched and desk.portfolio.positions:
             await self._flatten_now(desk.halts.current.reason)
         return found
+
+    async def _settle(self) -> tuple[str, ...]:
+        """What becomes of the orders of an earlier run."""
+        return await self.desk.orders.reconcile() if self.desk.resumed else ()
 
     def stop(self) -> None:
         """Ask the run to end after the step in hand. May be called from a signal handler."""

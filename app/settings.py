@@ -37,6 +37,7 @@ DEFAULT_HOME = ".desk"
 _PREFIX = "DESK_"
 _OWN_VARIABLES = frozenset({"DESK_HOME", "DESK_CONFIG"})
 _KEY_VARIABLES = ("NEBIUS_API_KEY", "OPENAI_API_KEY")
+_PAPER_SPEED = 450.0
 _VENUE_QUOTE_AGE = timedelta(minutes=1)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -92,7 +93,7 @@ class MarketSection(_Section):
     end: datetime | None = None
     seed: Annotated[int, Field(ge=0)] = 5  # one that trades from its first bar on; nothing else was looked at
     max_age_bars: Annotated[int, Field(ge=1)] = 3
-    speed: float | Literal["max"] = 450.0
+    speed: float | Literal["max"] | None = None
 
     @field_validator("start", "end", mode="before")
     @classmethod
@@ -110,7 +111,7 @@ class MarketSection(_Section):
 
     @field_validator("speed")
     @classmethod
-    def _forward(cls, value: float | str) -> float | str:
+    def _forward(cls, value: float | str | None) -> float | str | None:
         if isinstance(value, float) and not 0 < value < float("inf"):
             raise ValueError("speed is a multiple of real time above 0, or max")
         return value
@@ -131,7 +132,6 @@ class VenueSection(_Section):
     live: bool = False
     url: str | None = None
     stream_url: str | None = None
-    speed: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 1.0
 
     @property
     def mode(self) -> Mode:
@@ -165,8 +165,6 @@ class VenueSection(_Section):
                 f"{self.name} has no testnet, and live is false; "
                 "point url at an exchange on this machine (desk exchange), or set live = true for real money"
             )
-        if self.speed != 1 and not self.rehearsal:
-            raise ValueError("speed other than 1 is for an exchange on this machine; a venue's time is real")
         return self
 
 
@@ -221,9 +219,23 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def _one_market(self) -> Settings:
-        if self.venue.name != "paper" and self.market.source == "replay":
+        if self.venue.name == "paper":
+            return self
+        if self.market.source == "replay":
             raise ValueError(f"{self.venue.name} has its own prices; candles are for the paper venue")
+        if self.market.speed not in (None, 1) and not self.venue.rehearsal:
+            raise ValueError("speed is for paper, or an exchange on this machine; a venue's time is real")
+        if self.market.speed == "max":
+            raise ValueError("speed max is for paper; a venue's time runs by itself")
         return self
+
+    @property
+    def speed(self) -> float:
+        """How many of the desk's seconds pass in one of ours; infinite for as fast as it goes."""
+        told = self.market.speed
+        if told is None:
+            return _PAPER_SPEED if self.venue.name == "paper" else 1.0
+        return float("inf") if told == "max" else float(told)
 
     @property
     def mode(self) -> Mode:
@@ -236,7 +248,7 @@ class Settings(_Section):
             "models": True,
             "market": {"speed"},
             "decision": {"runner"},
-            "venue": {"url", "stream_url", "speed"},
+            "venue": {"url", "stream_url"},
         }
         told = self.model_dump(mode="json", exclude=aside)
         return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -247,9 +259,7 @@ class Settings(_Section):
     def max_quote_age(self) -> timedelta:
         """How old a price may be that an order is reviewed on; a venue is asked for one every second."""
         told = self.max_age()
-        return (
-            told if self.venue.name == "paper" else min(told, _VENUE_QUOTE_AGE * max(1.0, self.venue.speed))
-        )
+        return told if self.venue.name == "paper" else min(told, _VENUE_QUOTE_AGE * max(1.0, self.speed))
 
 
 class VenueKey(_Section):

@@ -26,7 +26,6 @@ LOOK: Final = timedelta(seconds=1)
 WIDE_LOOK: Final = timedelta(seconds=10)
 """How often it also reads the books of symbols in which it has nothing."""
 CLOCK_EVERY: Final = timedelta(minutes=1)
-RECONCILE_EVERY: Final = timedelta(minutes=1)
 SETTLE: Final = timedelta(seconds=1)
 """How long after a bar close it is first asked for: venues finish their candles a moment later."""
 LONGEST_PAUSE: Final = timedelta(seconds=30)
@@ -75,6 +74,10 @@ class VenueRun(SessionRun):
         await self.desk.engine.tend()
         return found
 
+    async def _settle(self) -> tuple[str, ...]:
+        """A venue's account has a past of its own, so a new session is compared with it too."""
+        return await self.desk.orders.reconcile()
+
     async def _afford(self) -> None:
         desk, capital = self.desk, self.desk.portfolio.capital
         held = (await desk.venue.balances()).get(capital.currency)
@@ -110,9 +113,6 @@ class VenueRun(SessionRun):
             await self._collect()
         if not self._panicking:
             await self.desk.engine.tend()
-            if self._cycle is None and self._due("reconcile", RECONCILE_EVERY):
-                async with self.desk.context.hands:
-                    await self.desk.orders.reconcile()
 
     def _enough(self) -> bool:
         done = self.desk.tally.bars - self._bars_before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.settings import Settings, VenueKey, VenueSection
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 class VenueWorld:
     """Implements app.worlds.World. The venue remembers its orders; it is told which of them are ours."""
+
+    reconcile_every = timedelta(minutes=1)
 
     def __init__(self, feed: LiveFeed, clock: VenueClock, venue: CcxtVenue) -> None:
         self.feed = feed
@@ -63,7 +65,7 @@ async def open_world(settings: Settings, key: VenueKey, began: datetime | None) 
     from execution.exchanges.venue import open_venue
 
     symbols = tuple(Symbol(symbol) for symbol in settings.session.symbols)
-    clock = VenueClock(speed=settings.venue.speed)
+    clock = VenueClock(speed=settings.speed)
     venue = await open_venue(connection(settings.venue, key), symbols, clock)
     try:
         feed = await LiveFeed.open(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from domain.orders import Order
@@ -23,6 +23,11 @@ class World(Protocol):
 
     @property
     def clock(self) -> BarClock: ...
+
+    @property
+    def reconcile_every(self) -> timedelta | None:
+        """How often the books are compared with the venue; None where the venue keeps no books of its own."""
+        ...
 
     def venue(self, portfolio: Portfolio) -> Venue:
         """The venue for an account that begins as `portfolio` stands."""

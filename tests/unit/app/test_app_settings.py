@@ -59,7 +59,11 @@ BAD = {
     "live elsewhere": ('[venue]\nname = "mexc"\nlive = true\nurl = "http://127.0.0.1:1"\n', "own address"),
     "no testnet": ('[venue]\nname = "coinbase"\n', "coinbase has no testnet"),
     "no testnet elsewhere": ('[venue]\nname = "mexc"\nurl = "https://api.mexc.com"\n', "mexc has no testnet"),
-    "a faster testnet": ('[venue]\nname = "binance-testnet"\nspeed = 2.0\n', "speed other than 1"),
+    "a faster testnet": ('[venue]\nname = "gate-testnet"\n[market]\nspeed = 2.0\n', "a venue's time is real"),
+    "an impatient rehearsal": (
+        '[venue]\nname = "mexc"\nurl = "http://127.0.0.1:1"\n[market]\nspeed = "max"\n',
+        "speed max is for paper",
+    ),
     "candles of a venue": (
         '[venue]\nname = "binance-testnet"\n[market]\nsource = "replay"\ncandles = "x"\n',
         "has its own prices",

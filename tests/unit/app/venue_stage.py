@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -62,6 +62,7 @@ class MadeUpWorld:
     feed: LiveFeed
     clock: VenueClock
     filling: FillingVenue
+    reconcile_every: timedelta | None = timedelta(minutes=1)
 
     def venue(self, portfolio: Portfolio) -> FillingVenue:
         self.filling.feed = self.feed
