@@ -8,22 +8,29 @@ from decimal import Decimal
 from typing import Final
 
 from domain.clock import EPOCH
-from domain.errors import VenueRejected
-from domain.market import OrderBook
+from domain.market import Candle, OrderBook, Quote
 from domain.money import Currency, Symbol
-from domain.orders import OPEN_AT_VENUE, Fill, Order, OrderIntent, OrderType, TimeInForce
+from domain.orders import (
+    OPEN_AT_VENUE,
+    TRIGGERED,
+    Fill,
+    Order,
+    OrderIntent,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from execution.venue import Balance, Capabilities, Closed, Executed, VenueOrder, VenueReport
 from market.feed import Feed
 from risk.approval import ApprovedOrder, redeem
-from simulator.matching import Ended, MatchingCore, MatchReport
+from simulator.matching import MatchingCore, MatchReport
+from simulator.register import Ended
 from simulator.resting import Resting
 
 _MARKET: Final = OrderType.MARKET
+_LIMIT: Final = OrderType.LIMIT
 _NOTHING: Final[tuple[VenueReport, ...]] = ()
-_DOES: Final = Capabilities(
-    frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP}),
-    frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
-)
+_EVERYTHING: Final = Capabilities(frozenset(OrderType), frozenset(TimeInForce), post_only=True, groups=True)
 
 
 class PaperVenue:
@@ -35,7 +42,7 @@ class PaperVenue:
 
     def __init__(self, feed: Feed, matching: MatchingCore) -> None:
         self.name = "paper"
-        self.capabilities = _DOES
+        self.capabilities = _EVERYTHING  # so no order has to be compared with them
         self._feed = feed
         self._matching = matching
         self._needs_book = matching.fill_model.needs_book
@@ -46,13 +53,20 @@ class PaperVenue:
     async def place(self, order: ApprovedOrder) -> str:
         """Take an order in; it can fill from the next bar on. Raises GateError or VenueRejected."""
         intent = redeem(order)
-        problems = self.capabilities.problems(intent)
-        if problems:
-            raise VenueRejected(f"order {intent.client_id}: {'; '.join(problems)}")
-        at = self._feed.now or intent.created_at
-        venue_id = self._matching.submit(intent, at, self._reference(intent))
+        feed, matching, symbol = self._feed, self._matching, intent.symbol
+        at = feed.now or intent.created_at
+        if symbol not in matching.instruments:
+            return matching.submit(intent, at)  # which refuses it
+        quote = feed.quote(symbol)
+        if quote is None:
+            reference: Decimal | None = None
+        elif intent.order_type is _MARKET:
+            reference = quote.ask
+        else:
+            reference = _reference(intent, quote)
+        venue_id = matching.submit(intent, at, reference)
         if self._needs_book:
-            self._books[intent.symbol] = self._feed.book(intent.symbol)
+            self._books[symbol] = feed.book(symbol)
         return venue_id
 
     async def cancel(self, client_id: str) -> None:
@@ -93,29 +107,47 @@ class PaperVenue:
 
     def restore(
         self,
-        open: Iterable[tuple[Order, datetime | None]],
+        orders: Iterable[tuple[Order, datetime | None]],
         balances: Mapping[Currency, Decimal] | None = None,
     ) -> None:
         """Put back what was open before a restart; call it once the feed stands where it stood.
 
         Each order comes with the close time of the last bar it was matched on, if that is known; the bar of
         its newest fill counts as matched anyway. `balances` is what the ledger says the account holds. Only
-        orders that this venue had accepted are taken: the others never reached it, and `lookup` says so.
+        orders that this venue had accepted are put back: the others never reached it, and `lookup` says so.
+        Orders that are over may come along: their fills count for the fee rates, and end their groups.
+
+        Triggers stand where the bars of the feed's history left them. Where that does not reach back, a
+        trailing one stands lower for a sale than it was: it is met later, never earlier.
         """
         if balances is not None:
             self._matching.set_balances(balances)
-        bar = self._feed.timeframe.delta
-        for order, last_matched in open:
-            if order.status not in OPEN_AT_VENUE:
-                continue
+        filled: dict[str, str] = {}
+        for order, last_matched in orders:
             intent = order.intent
-            matched = max(
-                (time for time in (last_matched, _bar_close(order.fills, bar)) if time is not None),
-                default=None,
-            )
-            self._matching.restore(intent, order.fills, intent.created_at, matched, self._reference(intent))
-            if self._needs_book:
-                self._books[intent.symbol] = self._feed.book(intent.symbol)
+            self._matching.remember(order.fills)
+            if intent.group and order.fills:
+                filled[intent.group] = intent.client_id
+            if order.status in OPEN_AT_VENUE:
+                self._put_back(order, last_matched)
+        for group, client_id in filled.items():
+            for ended in self._matching.close_group(group, client_id, self._feed.now or EPOCH):
+                self._unreported.append(_report(ended))
+
+    def _put_back(self, order: Order, last_matched: datetime | None) -> None:
+        feed, intent = self._feed, order.intent
+        bar = feed.timeframe.delta
+        known = [time for time in (last_matched, _bar_close(order.fills, bar)) if time is not None]
+        matched = max(known, default=None)
+        met: list[Candle] = []
+        if intent.order_type in TRIGGERED and matched is not None and matched > intent.created_at:
+            bars = feed.history(intent.symbol, matched, (matched - intent.created_at) // bar + 1)
+            met = [bars.candle(row, feed.instruments[intent.symbol]) for row in range(len(bars))]
+        quote = feed.quote(intent.symbol) if intent.order_type is _MARKET else None
+        reference = None if quote is None else quote.ask
+        self._matching.restore(intent, order.fills, intent.created_at, matched, reference, met)
+        if self._needs_book:
+            self._books[intent.symbol] = feed.book(intent.symbol)
 
     def _match(self, waiting: Mapping[Symbol, object]) -> None:
         feed, matching = self._feed, self._matching
@@ -126,18 +158,20 @@ class PaperVenue:
             if candle is not None:
                 for report in matching.on_bar(candle, self._books.get(symbol)):
                     self._unreported.append(_report(report))
+            elif feed.now is not None:
+                self._unreported += map(_report, matching.pass_by(symbol, feed.now))
             if self._needs_book and symbol in waiting:
                 # What is known now is what the next bar is matched on.
                 self._books[symbol] = feed.book(symbol)
 
-    def _reference(self, intent: OrderIntent) -> Decimal | None:
-        """The price that values a market order: what it would pay now, or None when nobody knows."""
-        if intent.order_type is not _MARKET:
+
+def _reference(intent: OrderIntent, quote: Quote) -> Decimal | None:
+    """The price that decides whether an order would take or trigger at once; a plain limit needs none."""
+    if intent.order_type is _LIMIT:
+        if not intent.post_only:
             return None
-        if intent.symbol not in self._feed.instruments:
-            raise VenueRejected(f"{intent.symbol} is not listed here")
-        quote = self._feed.quote(intent.symbol)
-        return None if quote is None else quote.ask
+        return quote.ask if intent.side is Side.BUY else quote.bid
+    return quote.last
 
 
 def _report(report: MatchReport) -> VenueReport:

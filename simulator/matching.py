@@ -1,45 +1,48 @@
-"""One matching core for every simulated venue: what each closed bar does to the orders that wait.
+"""The matching core of bars: what each closed bar does to the orders that wait, for paper and backtest.
 
-An order is matched against bars that opened at or after its submission, each bar at most once. Where a bar
-meets an order is `simulator.resting`; how much fills, and what it costs, is `simulator.costs`.
+An order is matched against bars that opened at or after its submission, each bar at most once. What is
+taken in is `simulator.admission`, where a bar meets an order `simulator.resting`, how much fills and what
+moves `simulator.filling`, what it costs `simulator.costs`.
 
 A fill at the open carries the bar's open time; one inside the bar, whose moment a candle does not tell,
-carries the last microsecond before its close.
+carries the last microsecond before its close. An order with a date ends at the first bar close at or after
+it; what would fill inside a bar that its date lies in does not, for nobody knows whether it was in time.
+
+The first of a group that fills, be it in part, cancels the others, as spot venues do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from domain.errors import NotFound, VenueRejected
 from domain.instrument import Instrument
 from domain.market import Candle, OrderBook
-from domain.money import ONE, ZERO, Currency, Money, Quantity, Symbol
+from domain.money import ONE, ZERO, Currency, Symbol
 from domain.orders import TERMINAL, Fill, OrderIntent, OrderStatus, OrderType, TimeInForce
+from simulator.admission import check_filters, own_in_the_way, own_price, terms_of
 from simulator.costs import FeeSchedule, FillModel
-from simulator.resting import AT_OPEN, Hit, Resting, meet, place_in_path
+from simulator.exchange.rejection import Reason, Rejection
+from simulator.fees import FeeLadder, Turnover
+from simulator.filling import Till
+from simulator.purse import Purse
+from simulator.queueing import stand_in_line
+from simulator.register import Ended, Register
+from simulator.resting import Resting, Terms, meet, place_in_path
+from simulator.triggers import AT_OPEN, Hit
+from simulator.wording import worded
 
 _INSIDE_BAR: Final = timedelta(microseconds=1)
 
 # Reading a member off its enum class costs more than a comparison; these are read for every order.
 _MARKET: Final = OrderType.MARKET
+_LIMIT: Final = OrderType.LIMIT
+_GTC: Final = TimeInForce.GTC
 _FOK: Final = TimeInForce.FOK
 _FILLED: Final = OrderStatus.FILLED
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """An order that is over without (further) fills: CANCELLED or EXPIRED, and why."""
-
-    client_id: str
-    symbol: Symbol
-    status: OrderStatus
-    reason: str
-    at: datetime
 
 
 MatchReport = Fill | Ended
@@ -48,7 +51,9 @@ MatchReport = Fill | Ended
 class MatchingCore:
     """Orders, balances and reservations of one simulated account.
 
-    `balances` is what the account holds per currency; the core keeps its own view of it from then on.
+    `balances` is what the account holds per currency; the core keeps its own view of it from then on. With
+    a `ladder` the fee rates follow what the account traded, `turnover` to begin with, and `fees` only counts
+    until the first bar. `venue` names the exchange whose words refusals are put in.
     """
 
     def __init__(
@@ -57,26 +62,35 @@ class MatchingCore:
         fees: FeeSchedule,
         fill_model: FillModel,
         balances: Mapping[Currency, Decimal],
+        *,
+        ladder: FeeLadder | None = None,
+        turnover: Decimal = ZERO,
+        venue: str | None = None,
     ) -> None:
         self.instruments = instruments
-        self.fees = fees
-        self._one_plus_taker = ONE + fees.taker
         self.fill_model = fill_model
-        self._balances: dict[Currency, Decimal] = dict(balances)
-        self._reserved: dict[Currency, Decimal] = {}
-        self._orders: dict[str, Resting] = {}
-        self._open: dict[Symbol, dict[str, Resting]] = {}
+        self._venue = venue
+        self._queue = fill_model.queue
+        self._purse = Purse(balances)
+        self._register = Register(self._purse)
+        self._orders, self._open = self._register.orders, self._register.open
+        self._till = Till(self._purse, fees, fill_model, ladder, Turnover(turnover))
 
     # -- what can be asked
 
     @property
+    def fees(self) -> FeeSchedule:
+        """The rates that hold now."""
+        return self._till.fees
+
+    @property
     def balances(self) -> Mapping[Currency, Decimal]:
         """What the account holds per currency, reservations included."""
-        return dict(self._balances)
+        return dict(self._purse.balances)
 
     def free(self, currency: Currency) -> Decimal:
         """What is held and not reserved by an open order."""
-        return self._balances.get(currency, ZERO) - self._reserved.get(currency, ZERO)
+        return self._purse.free(currency)
 
     def find(self, client_id: str) -> Resting | None:
         """The order with this client id, open or over; None when the core never had it."""
@@ -100,40 +114,40 @@ class MatchingCore:
     def submit(self, intent: OrderIntent, at: datetime, reference: Decimal | None = None) -> str:
         """Take an order in and return the venue id; a client id that is known returns the one it has.
 
-        `reference` is the current price, needed to check the value of a market order. Raises
-        VenueRejected for an unknown symbol, a broken filter, a missing price or too small a balance.
+        `reference` is the current price on the side that concerns the order. A market order is valued by it;
+        for others it may be unknown, and then nobody can say yet whether a post-only order would take or a
+        trigger is reached. Raises VenueRejected for an unknown symbol, a broken filter, a missing price,
+        terms that contradict each other, too small a balance, or a trade with itself.
         """
         known = self._orders.get(intent.client_id)
         if known is not None:
             return known.venue_id
-        instrument = self.instruments.get(intent.symbol)
-        if instrument is None:
-            raise VenueRejected(f"{intent.symbol} is not listed here")
-        price = _own_price(intent, reference)
-        problems = instrument.filter_problems(intent.quantity, price)
-        if problems and intent.order_type is _MARKET:
-            # A reference price may lie between two ticks; the order itself names no price.
-            problems = instrument.filter_problems(intent.quantity, instrument.price(price))
-        if problems:
-            raise VenueRejected(f"order {intent.client_id}: {'; '.join(problems)}")
-        order = Resting(intent, instrument, at)
-        if order.buy and intent.reduce_only:
-            raise VenueRejected(
-                f"order {intent.client_id}: a reduce-only buy has no short position to reduce"
-            )
-        order.unit = self._unit(order, price)
-        need, free = order.unit * order.remaining, self.free(order.spends)
-        if need > free:
-            raise VenueRejected(f"order {intent.client_id} needs {need:f} {order.spends}, {free:f} is free")
-        self._admit(order, need)
-        return order.venue_id
+        try:
+            instrument = self.instruments.get(intent.symbol)
+            if instrument is None:
+                raise Rejection(Reason.UNKNOWN_SYMBOL, f"{intent.symbol} is not listed here")
+            if (
+                reference is not None
+                and intent.order_type is _MARKET
+                and intent.time_in_force is _GTC
+                and not intent.post_only
+                and not intent.group
+                and intent.expires_at is None
+            ):
+                price, terms = reference, None  # nearly every order: it has no terms to read
+            else:
+                price, terms = own_price(intent, reference), terms_of(intent, instrument, at, reference)
+            return self._take_in(intent, instrument, at, price, terms)
+        except Rejection as refused:
+            said = worded(refused, self._venue)
+            raise VenueRejected(f"order {intent.client_id}: {said}") from refused
 
     def cancel(self, client_id: str, at: datetime) -> Ended:
         """End an open order. Raises NotFound when there is no such open order."""
         order = self._orders.get(client_id)
         if order is None or order.status in TERMINAL:
             raise NotFound(f"no open order {client_id}")
-        return self._end(order, OrderStatus.CANCELLED, "cancelled on request", at)
+        return self._register.end(order, OrderStatus.CANCELLED, "cancelled on request", at)
 
     def restore(
         self,
@@ -142,16 +156,28 @@ class MatchingCore:
         submitted_at: datetime,
         last_matched: datetime | None,
         reference: Decimal | None = None,
+        met: Iterable[Candle] = (),
     ) -> None:
         """Put back an order that was open before a restart, with the fills it already had.
 
         It is taken in without the checks of `submit` (it passed them once); the balance is checked when
-        it fills. Raises VenueRejected when it cannot be open here at all.
+        it fills. `met` are the bars it was matched on: triggers are moved and reached again by them, as far
+        as they go back. It stands at the end of its queue. Raises VenueRejected when it cannot be open here.
         """
         instrument = self.instruments.get(intent.symbol)
         if instrument is None:
             raise VenueRejected(f"{intent.symbol} is not listed here")
-        order = Resting(intent, instrument, submitted_at)
+        try:
+            price = ZERO
+            if intent.order_type is not _MARKET or reference is not None:
+                price = own_price(intent, reference)
+            terms = terms_of(intent, instrument, submitted_at, None)
+        except Rejection as refused:
+            raise VenueRejected(f"order {intent.client_id}: {refused.message}") from refused
+        order = Resting(intent, instrument, submitted_at, terms)
+        for candle in met:
+            if order.asleep and candle.open_time >= submitted_at:
+                meet(order, candle)
         order.last_matched = last_matched
         order.fills = tuple(fills)
         order.remaining = intent.quantity - sum((fill.quantity for fill in order.fills), ZERO)
@@ -159,14 +185,23 @@ class MatchingCore:
             raise VenueRejected(f"order {intent.client_id} has nothing left to fill")
         if order.fills:
             order.status = OrderStatus.PARTIALLY_FILLED
-            order.triggered = intent.order_type is OrderType.STOP
-        if intent.order_type is not OrderType.MARKET or reference is not None:
-            order.unit = self._unit(order, _own_price(intent, reference))
-        self._admit(order, order.unit * order.remaining)
+            if order.asleep:
+                order.wake()
+        order.unit = self._unit(order, price)
+        self._register.admit(order, order.unit * order.remaining)
+
+    def remember(self, fills: Iterable[Fill]) -> None:
+        """Count what was traded before a restart into the turnover that fee rates follow."""
+        for fill in fills:
+            self._till.turnover.add(fill.filled_at, fill.quantity * fill.price)
+
+    def close_group(self, group: str, filled: str, at: datetime) -> tuple[Ended, ...]:
+        """Cancel the open orders of a group, all but `filled`, which is the one that filled."""
+        return self._register.close_group(group, filled, at)
 
     def set_balances(self, balances: Mapping[Currency, Decimal]) -> None:
         """Replace what the account holds (after a restart, from the ledger)."""
-        self._balances = dict(balances)
+        self._purse.set_balances(balances)
 
     def on_bar(self, candle: Candle, book: OrderBook | None = None) -> Sequence[MatchReport]:
         """Match every open order of the candle's symbol; what happened, in the order it happened.
@@ -176,90 +211,133 @@ class MatchingCore:
         waiting = self._open.get(candle.symbol)
         if not waiting:
             return ()
-        reports: list[MatchReport] = []
-        if len(waiting) == 1:
+        till = self._till
+        if till.ladder is not None:
+            till.open_day(candle.open_time.date())
+        if till.whole and len(waiting) == 1:
             (order,) = waiting.values()
-            hit = self._due(order, candle, reports)
-            if hit is not None:
-                self._execute(order, hit, candle, book, ZERO, reports)
-            return reports
-        met: list[tuple[Resting, Hit]] = []
-        for order in tuple(waiting.values()):
-            hit = self._due(order, candle, reports)
-            if hit is not None:
-                met.append((order, hit))
-        met.sort(key=place_in_path)
-        taken = ZERO
-        for order, hit in met:
-            taken += self._execute(order, hit, candle, book, taken, reports)
-        return reports
+            if order.kind is _MARKET and order.terms is None and not order.at_once:
+                fill = till.at_open(order, candle)
+                if fill is not None:
+                    order.status = _FILLED
+                    del self._open[candle.symbol]
+                    return (fill,)
+        return self._match(waiting, candle, book)
+
+    def pass_by(self, symbol: Symbol, now: datetime) -> Sequence[Ended]:
+        """A bar of the common grid closed at `now` without this symbol: nothing fills, dates still pass."""
+        return self._register.expire_due(symbol, now)
 
     # -- how it is done
 
-    def _due(self, order: Resting, candle: Candle, reports: list[MatchReport]) -> Hit | None:
+    def _take_in(
+        self, intent: OrderIntent, instrument: Instrument, at: datetime, price: Decimal, terms: Terms | None
+    ) -> str:
+        """Check filters, balance and the account's own orders, and admit the order."""
+        quantity = intent.quantity
+        value = quantity * price
+        if (
+            intent.order_type is not _MARKET
+            or not instrument.min_quantity <= quantity <= instrument.max_quantity
+            or quantity % instrument.step_size
+            or value < instrument.min_notional
+        ):
+            check_filters(intent, instrument, price)
+        order = Resting(intent, instrument, at, terms)
+        if order.buy:
+            if intent.reduce_only:
+                raise Rejection(Reason.BAD_PARAMETER, "a reduce-only buy has no short position to reduce")
+            order.unit = price * self._till.one_plus_taker
+            need = value * self._till.one_plus_taker
+        elif intent.reduce_only:
+            need = ZERO
+        else:
+            order.unit, need = ONE, quantity
+        if need:
+            self._afford(order, need)
+        others = self._open.get(intent.symbol)
+        if others is not None:
+            own = own_in_the_way(intent, others.values(), price)
+            if own is not None:
+                raise VenueRejected(
+                    f"order {intent.client_id}: self-trade prevention: it would trade with the account's own "
+                    f"{own.intent.client_id}"
+                )
+        self._register.admit(order, need)
+        return order.venue_id
+
+    def _afford(self, order: Resting, need: Decimal) -> None:
+        currency = order.spends
+        free = self._purse.free(currency)
+        if need <= free:
+            return
+        if order.terms is not None and order.terms.group:
+            free = self._purse.reach_of_group(order.terms.group, currency)
+            if need <= free:
+                return
+        raise Rejection(Reason.INSUFFICIENT_BALANCE, f"it needs {need:f} {currency}, {free:f} is free")
+
+    def _match(
+        self, waiting: Mapping[str, Resting], candle: Candle, book: OrderBook | None
+    ) -> list[MatchReport]:
+        reports: list[MatchReport] = []
+        met: list[tuple[Resting, Hit, bool]] = []
+        dated = False
+        for order in tuple(waiting.values()):
+            fresh = order.last_matched is None
+            hit = self._due(order, candle, book, reports)
+            if hit is not None:
+                met.append((order, hit, fresh))
+            dated = dated or (order.terms is not None and order.terms.expires_at is not None)
+        met.sort(key=place_in_path)
+        taken = ZERO
+        for order, hit, fresh in met:
+            if order.status not in TERMINAL:  # another of its group was first
+                taken += self._execute(order, hit, candle, book, taken, reports, fresh)
+        if dated:
+            reports.extend(self._register.expire_due(candle.symbol, candle.close_time))
+        return reports
+
+    def _due(
+        self, order: Resting, candle: Candle, book: OrderBook | None, reports: list[MatchReport]
+    ) -> Hit | None:
         """Where the bar meets the order, if this bar is for it and was not matched before."""
-        if candle.open_time < order.submitted_at:
+        opened = candle.open_time
+        if opened < order.submitted_at:
             return None
-        close_time = candle.close_time
+        close_time, fresh = candle.close_time, order.last_matched is None
         if order.last_matched is not None:
             if order.had_its_chance:  # only after a restart between its fill and its end
-                reports.append(self._expire(order, _rest(order.intent), close_time))
+                reports.append(self._register.expire(order, _rest(order.intent), close_time))
                 return None
             if close_time <= order.last_matched:
                 return None
+        ends = order.terms.expires_at if order.terms is not None else None
+        if ends is not None and ends <= opened:
+            return None  # over before the bar began: it expires with the others whose date has come
         order.last_matched = close_time
-        hit = meet(order, candle)
-        if hit is None and order.at_once and order.intent.order_type is OrderType.LIMIT:
-            tif = order.intent.time_in_force.value
-            reports.append(self._expire(order, f"{tif}: the price was not there", close_time))
+        slept, hit = order.asleep, meet(order, candle)
+        if order.kind is _LIMIT:
+            if self._queue is not None and not order.at_once and not slept:
+                hit = stand_in_line(order, candle, book, self._queue, through=hit is not None) or hit
+            if hit is None and order.at_once:
+                tif = order.intent.time_in_force.value
+                reports.append(self._register.expire(order, f"{tif}: the price was not there", close_time))
+        if hit is None:
+            return None
+        if fresh and hit[0] == AT_OPEN and order.terms is not None and order.terms.post_only:
+            reports.append(
+                self._register.expire(order, "post-only: it would have taken at the open", close_time)
+            )
+            return None
+        if ends is not None and hit[0] != AT_OPEN and ends < close_time:
+            return None
         return hit
 
     def _unit(self, order: Resting, price: Decimal) -> Decimal:
         if order.buy:
-            return price * self._one_plus_taker
+            return price * self._till.one_plus_taker
         return ZERO if order.intent.reduce_only else ONE
-
-    def _admit(self, order: Resting, need: Decimal) -> None:
-        client_id = order.intent.client_id
-        self._orders[client_id] = order
-        symbol = order.intent.symbol
-        queue = self._open.get(symbol)
-        if queue is None:
-            self._open[symbol] = {client_id: order}
-        else:
-            queue[client_id] = order
-        if need:
-            totals, currency = self._reserved, order.spends
-            totals[currency] = totals.get(currency, ZERO) + need
-            order.reserved = need
-
-    def _reserve(self, order: Resting, amount: Decimal) -> None:
-        """Set what an order reserves; the total of the currency follows."""
-        reserved = order.reserved
-        if amount != reserved:
-            totals, currency = self._reserved, order.spends
-            totals[currency] = totals.get(currency, ZERO) + amount - reserved
-            order.reserved = amount
-
-    def _leave(self, order: Resting, status: OrderStatus) -> None:
-        order.status = status
-        if order.reserved:
-            self._reserved[order.spends] -= order.reserved
-            order.reserved = ZERO
-        order.unit = ZERO
-        symbol = order.intent.symbol
-        queue = self._open[symbol]
-        if len(queue) == 1:
-            del self._open[symbol]
-        else:
-            del queue[order.intent.client_id]
-
-    def _end(self, order: Resting, status: OrderStatus, reason: str, at: datetime) -> Ended:
-        self._leave(order, status)
-        return Ended(order.intent.client_id, order.intent.symbol, status, reason, at)
-
-    def _expire(self, order: Resting, reason: str, at: datetime) -> Ended:
-        return self._end(order, OrderStatus.EXPIRED, reason, at)
 
     def _execute(
         self,
@@ -269,132 +347,46 @@ class MatchingCore:
         book: OrderBook | None,
         taken: Decimal,
         reports: list[MatchReport],
+        fresh: bool,
     ) -> Decimal:
         """Fill what can be filled of one order; returns the quantity it took from the bar."""
+        till, intent, close_time = self._till, order.intent, candle.close_time
         want, short_of = order.remaining, ""
         if not order.buy:
-            held = self._balances.get(order.instrument.base, ZERO)
+            held = self._purse.balances.get(order.instrument.base, ZERO)
             if held < want:
                 want = order.instrument.quantity(max(held, ZERO))
                 short_of = f"nothing more of {order.instrument.base} is held"
                 if want == ZERO:
-                    reports.append(self._expire(order, short_of, candle.close_time))
+                    reports.append(self._register.expire(order, short_of, close_time))
                     return ZERO
-        quantity, price, maker = self._liquidity(order, hit, want, candle, book, taken)
+        quantity, price, maker = till.liquidity(order, hit, want, candle, book, taken, fresh=fresh)
         notional = quantity * price
-        fee = self.fees.fee(notional, maker)
-        if order.buy and notional + fee > self.free(order.spends) + order.reserved:
-            quantity = want = self._affordable(order, price, maker)
+        fee = till.fees.fee(notional, maker)
+        if order.buy and notional + fee > self._purse.within_reach(order):
+            quantity = want = till.affordable(order, price, maker)
             notional = quantity * price
-            fee = self.fees.fee(notional, maker)
+            fee = till.fees.fee(notional, maker)
             short_of = f"the free {order.spends} is used up"
-        intent = order.intent
         if intent.time_in_force is _FOK and quantity < intent.quantity:
-            reports.append(self._expire(order, "fok: it could not fill whole", candle.close_time))
+            reports.append(self._register.expire(order, "fok: it could not fill whole", close_time))
             return ZERO
         if quantity:
-            when = candle.open_time if hit[0] == AT_OPEN else candle.close_time - _INSIDE_BAR
-            reports.append(self._book(order, quantity, price, notional, fee, maker, when))
+            when = candle.open_time if hit[0] == AT_OPEN else close_time - _INSIDE_BAR
+            reports.append(till.book(order, quantity, price, notional, fee, maker, when))
+            if order.terms is not None and order.terms.group:
+                reports.extend(self._register.close_group(order.terms.group, intent.client_id, close_time))
             if not order.remaining:
-                self._leave(order, _FILLED)
+                self._register.end(order, _FILLED, "", when)
                 return quantity
             order.status = OrderStatus.PARTIALLY_FILLED
-            self._reserve(order, order.unit * order.remaining)
+            self._purse.hold(order, order.unit * order.remaining)
         if short_of and quantity == want:
-            reports.append(self._expire(order, short_of, candle.close_time))
+            reports.append(self._register.expire(order, short_of, close_time))
         elif order.at_once:
-            reports.append(self._expire(order, _rest(intent), candle.close_time))
+            reports.append(self._register.expire(order, _rest(intent), close_time))
         return quantity
-
-    def _liquidity(
-        self,
-        order: Resting,
-        hit: Hit,
-        want: Decimal,
-        candle: Candle,
-        book: OrderBook | None,
-        taken: Decimal,
-    ) -> tuple[Decimal, Decimal, bool]:
-        """Quantity, price and whether it was maker, as the fill model has it."""
-        model, instrument = self.fill_model, order.instrument
-        _, price, maker = hit
-        if not maker:
-            limit = order.intent.limit_price
-            quantity, paid = model.take(
-                buy=order.buy,
-                quantity=want,
-                price=price,
-                limit=limit,
-                candle=candle,
-                book=book,
-                taken=taken,
-                instrument=instrument,
-            )
-            if quantity or limit is None or order.at_once:
-                return quantity, paid, False
-            price = limit  # the open was through it, the spread was not: it rests and is traded through
-        return model.rest(quantity=want, candle=candle, taken=taken, instrument=instrument), price, True
-
-    def _affordable(self, order: Resting, price: Decimal, maker: bool) -> Decimal:
-        """The quantity that the free balance pays for, fee included."""
-        free = max(self.free(order.spends) + order.reserved, ZERO)
-        rate = self.fees.maker if maker else self.fees.taker
-        quantity = order.instrument.quantity(free / (price * (ONE + rate)))
-        while quantity and quantity * price + self.fees.fee(quantity * price, maker) > free:
-            quantity = Quantity(quantity - order.instrument.step_size)  # the fee was rounded up
-        return quantity
-
-    def _book(
-        self,
-        order: Resting,
-        quantity: Any,
-        price: Any,
-        notional: Decimal,
-        fee: Decimal,
-        maker: bool,
-        at: datetime,
-    ) -> Fill:
-        """Move the balances and write the fill. Quantity and price are Decimals; naming them costs a call."""
-        intent, instrument = order.intent, order.instrument
-        balances, base, quote = self._balances, instrument.base, instrument.quote
-        if order.buy:
-            balances[base] = balances.get(base, ZERO) + quantity
-            balances[quote] = balances.get(quote, ZERO) - notional - fee
-        else:
-            balances[base] = balances.get(base, ZERO) - quantity
-            balances[quote] = balances.get(quote, ZERO) + notional - fee
-        left = order.remaining - quantity
-        order.remaining = left or ZERO  # an order that is over is kept: without numbers of its own
-        fills = order.fills
-        fill = Fill(
-            f"{intent.client_id}-f{len(fills) + 1}",
-            intent.client_id,
-            intent.symbol,
-            intent.side,
-            quantity,
-            price,
-            Money(fee, quote),
-            at,
-            maker,
-        )
-        order.fills = (*fills, fill)
-        return fill
 
 
 def _rest(intent: OrderIntent) -> str:
     return f"{intent.time_in_force.value}: the rest did not fill at once"
-
-
-def _own_price(intent: OrderIntent, reference: Decimal | None) -> Decimal:
-    """The price an order is checked at: its limit, its trigger, or the current price for a market order."""
-    kind = intent.order_type
-    price: Decimal | None
-    if kind is _MARKET:
-        price = reference
-    elif kind in (OrderType.LIMIT, OrderType.STOP):
-        price = intent.limit_price if kind is OrderType.LIMIT else intent.trigger_price
-    else:
-        raise VenueRejected(f"order {intent.client_id}: there are no {kind.value} orders here")
-    if price is None or price <= ZERO:
-        raise VenueRejected(f"order {intent.client_id}: a {intent.order_type.value} order without a price")
-    return price

@@ -14,7 +14,8 @@ from domain.market import Candle, OrderBook
 from domain.money import ZERO
 from domain.orders import Fill, OrderIntent, OrderType, Side, TimeInForce
 from simulator.costs import FEE_GRID, BookWalk, FeeSchedule, FillModel, NextOpen
-from simulator.matching import Ended, MatchingCore, MatchReport
+from simulator.matching import MatchingCore, MatchReport
+from simulator.register import Ended
 from tests.scenarios.stage import BTC, COIN, HOUR, INSTRUMENT, START, USDT, bar, book, order
 
 BARS = 6
