@@ -129,6 +129,7 @@ def _give_session(client: Any, connection: Connection) -> None:
     local = all(url.startswith(("http:", "ws:")) for _, url in leaves(client.urls["api"]))
     encrypted: ssl.SSLContext | bool = True if local else ssl.create_default_context(cafile=client.cafile)
     client.own_session = False
+    client.ssl_context = encrypted
     client.session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=encrypted), trust_env=False, trace_configs=[trace]
     )
