@@ -16,6 +16,8 @@ from simulator.wire import binance_market as market
 from simulator.wire import binance_orders as orders
 from simulator.wire.binance_errors import BinanceWording
 from simulator.wire.binance_request import Answer, BinanceVenue, Security
+from simulator.wire.binance_sockets import Call, RequestDoor, market_door
+from simulator.wire.binance_streams import MarketStreams
 from simulator.wire.faults import FaultPlan, Operation
 from simulator.wire.server import guard
 
@@ -93,6 +95,41 @@ _REST: Final[tuple[tuple[str, str, Answer, Operation, Security, Weight, bool], .
 )
 
 
+_METHODS: Final = {
+    "ping": ("GET", "ping"),
+    "time": ("GET", "time"),
+    "exchangeInfo": ("GET", "exchangeInfo"),
+    "depth": ("GET", "depth"),
+    "trades.recent": ("GET", "trades"),
+    "trades.historical": ("GET", "historicalTrades"),
+    "trades.aggregate": ("GET", "aggTrades"),
+    "klines": ("GET", "klines"),
+    "uiKlines": ("GET", "uiKlines"),
+    "avgPrice": ("GET", "avgPrice"),
+    "ticker.24hr": ("GET", "ticker/24hr"),
+    "ticker.price": ("GET", "ticker/price"),
+    "ticker.book": ("GET", "ticker/bookTicker"),
+    "order.place": ("POST", "order"),
+    "order.test": ("POST", "order/test"),
+    "order.status": ("GET", "order"),
+    "order.cancel": ("DELETE", "order"),
+    "order.cancelReplace": ("POST", "order/cancelReplace"),
+    "order.amend.keepPriority": ("PUT", "order/amend/keepPriority"),
+    "openOrders.status": ("GET", "openOrders"),
+    "openOrders.cancelAll": ("DELETE", "openOrders"),
+    "allOrders": ("GET", "allOrders"),
+    "account.status": ("GET", "account"),
+    "account.commission": ("GET", "account/commission"),
+    "account.rateLimits.orders": ("GET", "rateLimit/order"),
+    "myTrades": ("GET", "myTrades"),
+    "orderList.place.oco": ("POST", "orderList/oco"),
+    "orderList.status": ("GET", "orderList"),
+    "orderList.cancel": ("DELETE", "orderList"),
+    "openOrderLists.status": ("GET", "openOrderList"),
+    "allOrderLists": ("GET", "allOrderList"),
+}
+
+
 def routes(exchange: SimulatedExchange, faults: FaultPlan, clock: Clock) -> list[web.RouteDef]:
     """Every path of the venue. `clock` is the venue's own."""
     venue, wording = BinanceVenue(exchange, clock), BinanceWording()
@@ -106,4 +143,25 @@ def routes(exchange: SimulatedExchange, faults: FaultPlan, clock: Clock) -> list
                 guard(operation, handler, faults, wording),
             )
         )
+    streams = MarketStreams(venue, faults)
+    plain, wrapped = (market_door(streams, faults, wrapped=each) for each in (False, True))
+    door = RequestDoor(venue, faults, _calls())
+    for path, handler in (
+        ("/ws", plain),
+        ("/ws/{streams:.*}", plain),
+        ("/stream", wrapped),
+        ("/stream/ws", plain),
+        ("/stream/ws/{streams:.*}", plain),
+        ("/ws-api/v3", door.handle),
+    ):
+        made.append(web.get(path, guard(Operation.STREAM, handler, faults, wording), allow_head=False))
     return made
+
+
+def _calls() -> dict[str, Call]:
+    """The methods of the request API that answer as a REST path does."""
+    known = {
+        (method, path): (respond, operation, security, weight if isinstance(weight, int) else 2)
+        for method, path, respond, operation, security, weight, _ in _REST
+    }
+    return {name: known[place] for name, place in _METHODS.items()}

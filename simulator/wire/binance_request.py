@@ -165,10 +165,10 @@ class BinanceVenue:
             headers["X-MBX-ORDER-COUNT-10S"], headers["X-MBX-ORDER-COUNT-1D"] = str(short), str(day)
         return web.Response(body=orjson.dumps(respond(ask)), content_type="application/json", headers=headers)
 
-    def authorise(self, ask: Ask, key: str, security: Security, payload: str) -> None:
+    def authorise(self, ask: Ask, key: str, security: Security, *payloads: str) -> None:
         """Find out whose request it is, or raise BinanceError: key, time window, signature, permission.
 
-        The signature is HMAC-SHA256 of the parameters as they were sent, query first, then body.
+        The signature is HMAC-SHA256 of one of the payloads: the parameters as they were sent.
         """
         if not key:
             raise BinanceError(-2014, "API-key format invalid.", 401)
@@ -182,8 +182,11 @@ class BinanceVenue:
         if sent is None:
             raise missing("timestamp")
         self.check_time(sent, ask.integer("recvWindow"), ask.now)
-        made = hmac.digest(known[1].secret.encode(), payload.encode(), "sha256").hex()
-        if not hmac.compare_digest(made, ask.text("signature").lower()):
+        secret, signature = known[1].secret.encode(), ask.text("signature").lower()
+        if not any(
+            hmac.compare_digest(hmac.digest(secret, payload.encode(), "sha256").hex(), signature)
+            for payload in payloads
+        ):
             raise BinanceError(-1022, "Signature for this request is not valid.")
         if security is Security.TRADE and not known[1].trade:
             raise BinanceError(-2015, "Invalid API-key, IP, or permissions for action.", 401)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -263,41 +263,3 @@ class FaultPlan:
             and fault.method in ("", method)
             and each.path.search(path) is not None
         )
-
-
-class EventLine:
-    """One user stream: passes its events on, as the faults let it. Text goes out through `send`."""
-
-    def __init__(self, faults: FaultPlan, send: Callable[[str], None], close: Callable[[], None]) -> None:
-        self._faults = faults
-        self._send = send
-        self._close = close
-        self._late: list[str] = []
-        self._waiting: list[str] = []
-
-    def push(self, text: str) -> None:
-        """An event happened."""
-        fault = self._faults.event(text)
-        kind = fault.kind if fault is not None else None
-        if kind is FaultKind.MISSING_EVENT:
-            return
-        if kind is FaultKind.DISCONNECT:
-            self._close()
-            return
-        if kind is FaultKind.REORDER_EVENT:
-            self._late.append(text)
-            return
-        if kind is FaultKind.COALESCE_EVENT:
-            self._waiting.append(text)
-            return
-        waiting, self._waiting = self._waiting, []
-        late, self._late = self._late, []
-        twice = [text] if kind is FaultKind.DUPLICATE_EVENT else []
-        for each in (*waiting, text, *twice, *late):
-            self._send(each)
-
-    def flush(self) -> None:
-        """Send what still waits for another event."""
-        held, self._waiting, self._late = self._waiting + self._late, [], []
-        for each in held:
-            self._send(each)
