@@ -14,10 +14,11 @@ from simulator.exchange.exchange import SimulatedExchange
 from simulator.exchange.policy import ClientIdRule, Duplicates, FeeTier, Policy
 from simulator.exchange.rejection import Rejection
 from simulator.orderbook.messages import SelfTrade
-from simulator.wire.faults import Fault, FaultKind, FaultPlan
+from simulator.wire.faults import Fault, FaultKind, FaultPlan, Operation
 from simulator.wire.gate_errors import GateRefusal, refuse
 from simulator.wire.gate_http import BASE, Asked, Endpoint, GateHttp
 from simulator.wire.gate_refusals import worded
+from simulator.wire.gate_socket import stream
 from simulator.wire.server import Handler, guard
 
 _BITCOIN: Final = Decimal(60_000)
@@ -90,7 +91,8 @@ def routes(exchange: SimulatedExchange, faults: FaultPlan, clock: Clock) -> list
     for endpoint in api.endpoints:
         handler = guard(endpoint.operation, _handler(api, endpoint), faults, wording)
         found.append(web.route(endpoint.method, BASE + endpoint.path, handler))
-    return found
+    streams = guard(Operation.STREAM, stream(api, faults), faults, wording)
+    return [*found, web.get("/ws/v4/", streams), web.get("/ws/v4", streams)]
 
 
 def _handler(api: GateHttp, endpoint: Endpoint) -> Handler:

@@ -15,6 +15,7 @@ LABELS: Final[dict[str, tuple[int, str]]] = {
     "MISSING_REQUIRED_PARAM": (400, "Missing required parameter"),
     "METHOD_NOT_ALLOWED": (405, "Request method is not allowed"),
     "NOT_FOUND": (404, "Request URL not exists"),
+    "AUTHENTICATION_FAILED": (401, "Authentication failed"),
     "INVALID_KEY": (401, "Invalid key provided"),
     "READ_ONLY": (403, "API key is read-only"),
     "INVALID_SIGNATURE": (401, "Signature mismatch"),

@@ -103,13 +103,14 @@ class GateMarket:
         if spanned and fields.get("limit") not in (None, ""):
             raise bad("limit", fields["limit"])
         start, end = span(fields)
+        last = end - timedelta(seconds=1)
         if spanned:
             reach = min(end, self._clock.now()) - start
             if reach > timeframe.delta * _MOST_BARS:
                 raise refuse("INVALID_PARAM_VALUE", "Too many data points requested. Maximum 1000 points")
-            bars = self._exchange.klines(symbol, timeframe, start=start, end=end, limit=_MOST_BARS)
+            bars = self._exchange.klines(symbol, timeframe, start=start, end=last, limit=_MOST_BARS)
         else:
-            until = end if fields.get("to") not in (None, "") else None
+            until = last if fields.get("to") not in (None, "") else None
             bars = self._exchange.klines(symbol, timeframe, end=until, limit=limit)
         now = self._clock.now()
         return [words.candle(bar, now) for bar in bars]

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from domain.money import Symbol
+from domain.orders import Side
 from simulator.exchange.events import MarketEvent, Pulse
 from simulator.exchange.exchange import SimulatedExchange
 from simulator.exchange.model import Ending, OrderView
@@ -90,6 +91,25 @@ def armed(view: OrderView, user: int) -> Any:
         "fired_order_id": view.order_id if fired else 0,
         "status": status,
         "reason": "not enough balance" if status == "failed" else "",
+    }
+
+
+def armed_push(view: OrderView, user: int) -> Any:
+    """An armed order as the `spot.priceorders` channel tells it.
+
+    The channel has flat fields of its own; the nested ones of REST come with them, since clients read those.
+    """
+    row = armed(view, user)
+    return {
+        **row,
+        "uid": str(user),
+        "trigger_price": row["trigger"]["price"],
+        "trigger_rule": row["trigger"]["rule"],
+        "trigger_expiration": row["trigger"]["expiration"],
+        "price": row["put"]["price"],
+        "amount": row["put"]["amount"],
+        "side": 1 if view.side is Side.SELL else 2,
+        "event": "put" if row["status"] == "open" else "finish",
     }
 
 
