@@ -1,7 +1,7 @@
 """Scaling in or out: a ladder of limit orders, one per level, resting at the same time.
 
-A level that was withdrawn (the desk was halted, a crash) is put up again, a few times at most. One that the
-gate or the venue refused is not.
+A level that was withdrawn (the desk was halted, a crash) or that the gate refused is put up again, a few
+times at most. One that the venue rejected is not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from domain.orders import OrderStatus
 from execution.algorithms.actions import Action, MarketFacts, child_order, too_small
 from execution.algorithms.state import ATTEMPTS, AlgorithmState, Child
 
-_WITHDRAWN: Final = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED})
+_AGAIN: Final = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REFUSED})
 
 
 def work(state: AlgorithmState, now: datetime, facts: MarketFacts) -> tuple[Action, ...]:
@@ -34,4 +34,4 @@ def work(state: AlgorithmState, now: datetime, facts: MarketFacts) -> tuple[Acti
 
 
 def _wanted(tries: list[Child]) -> bool:
-    return not tries or (len(tries) < ATTEMPTS and tries[-1].status in _WITHDRAWN)
+    return not tries or (len(tries) < ATTEMPTS and tries[-1].status in _AGAIN)

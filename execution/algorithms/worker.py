@@ -20,7 +20,7 @@ from domain.halt import HaltState
 from domain.instrument import Instrument
 from domain.market import Quote
 from domain.money import ZERO, Symbol
-from domain.orders import Order
+from domain.orders import Order, OrderStatus
 from execution.algorithms.actions import Finish, MarketFacts, Send, Stop, Withdraw
 from execution.algorithms.router import VenueOffer
 from execution.algorithms.state import AlgorithmState, state_of
@@ -141,7 +141,9 @@ class AlgorithmWorker:
             for action in actions:
                 match action:
                     case Send():
-                        await self._at(action.venue).submit(action.intent)
+                        order = await self._at(action.venue).submit(action.intent)
+                        if order.status is OrderStatus.UNKNOWN:
+                            return  # its fate first: what else was to be sent is asked for again
                     case Withdraw():
                         await self._holder(action.client_id).cancel(action.client_id, action.reason)
                         again = True
