@@ -87,7 +87,7 @@ class Tally:
             return
         self._fill_ids.add(fill.fill_id)
         self.fills.append(fill)
-        self.fees += fill.fee.amount
+        self.fees += _in_quote(fill)
 
     def buy_and_hold(self) -> float | None:
         """The return of holding every symbol in equal parts from the first marked bar to the last."""
@@ -118,6 +118,18 @@ class Tally:
         equity = plain(self.last.equity) if self.last is not None else ""
         digest.update(f"equity{_SEPARATOR}{equity}\n".encode())
         return digest.hexdigest()
+
+
+def _in_quote(fill: Fill) -> Decimal:
+    """A fill's fee in quote currency. One paid in what was traded counts at the fill's price.
+
+    One in a third currency has no price here; it is left out, as in the account's own figures.
+    """
+    fee = fill.fee
+    base, _, quote = fill.symbol.partition("/")
+    if fee.currency == quote:
+        return fee.amount
+    return fee.amount * fill.price if fee.currency == base else ZERO
 
 
 def plain(number: Decimal) -> str:
