@@ -6,16 +6,13 @@ price, so all prices of a tape must lie in a band; orders are found by id and li
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import numba
 import numpy as np
 
+from simulator.orderbook.jit import compiled
 from simulator.orderbook.messages import SelfTrade, Tif
 from simulator.orderbook.tape import Action, Status
-
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 NONE: Final = -1
 LEVEL: Final = np.dtype([("head", "i4"), ("tail", "i4"), ("total", "i8")], align=True)
@@ -33,13 +30,7 @@ EXPIRE_TAKER, EXPIRE_MAKER = int(SelfTrade.EXPIRE_TAKER), int(SelfTrade.EXPIRE_M
 EXPIRE_BOTH, DECREMENT = int(SelfTrade.EXPIRE_BOTH), int(SelfTrade.DECREMENT)
 
 
-def _compiled(function: _F) -> _F:
-    """Compile at the first call. Nothing is kept on disk: a cache would write beside the source."""
-    compiled: _F = numba.njit(function, forceinline=True)
-    return compiled
-
-
-@_compiled
+@compiled
 def _unlink(levels: Any, orders: Any, order_id: int) -> bool:
     """Take an order out of its level's list; whether the level is empty now. Its total is the caller's."""
     order = orders[order_id]
@@ -56,7 +47,7 @@ def _unlink(levels: Any, orders: Any, order_id: int) -> bool:
     return level.head == NONE  # type: ignore[no-any-return]  # a Numba record
 
 
-@_compiled
+@compiled
 def _next_level(levels: Any, at: int, step: int) -> int:
     """The first level from `at` on in a direction that holds orders; the sentinels at both ends do."""
     while levels[at].total == 0:
@@ -64,7 +55,7 @@ def _next_level(levels: Any, at: int, step: int) -> int:
     return at
 
 
-@_compiled
+@compiled
 def _fills_whole(
     levels: Any, orders: Any, at: int, bound: int, step: int, owner: int, quantity: int, prevention: int
 ) -> bool:
@@ -83,7 +74,7 @@ def _fills_whole(
     return False
 
 
-@_compiled
+@compiled
 def _change(levels: Any, orders: Any, cancel: bool, order_id: int, quantity: int) -> tuple[int, int, int]:
     """Cancel or reduce a resting order: status, amount, and the level it left empty, or NONE."""
     order = orders[order_id]
@@ -103,7 +94,7 @@ def _change(levels: Any, orders: Any, cancel: bool, order_id: int, quantity: int
     return DONE, left, NONE
 
 
-@_compiled
+@compiled
 def _rest(levels: Any, orders: Any, order_id: int, owner: int, buy: bool, at: int, left: int) -> None:
     """Put an order at the end of its level."""
     order, level = orders[order_id], levels[at]
@@ -117,7 +108,7 @@ def _rest(levels: Any, orders: Any, order_id: int, owner: int, buy: bool, at: in
     level.total += left
 
 
-@_compiled
+@compiled
 def _prevent(row: Any, maker: Any, quantity: int, prevention: int) -> tuple[int, int, bool]:
     """Keep an order from trading with its owner's: what comes off maker and taker, and whether it ended."""
     if prevention == EXPIRE_TAKER:
@@ -129,7 +120,7 @@ def _prevent(row: Any, maker: Any, quantity: int, prevention: int) -> tuple[int,
     return taken, 0, prevention == EXPIRE_BOTH
 
 
-@_compiled
+@compiled
 def _take(
     levels: Any,
     orders: Any,
@@ -188,7 +179,7 @@ def _take(
             return quantity, stopped, best, traded, kept
 
 
-@_compiled
+@compiled
 def play(  # noqa: PLR0912, PLR0915 - in one loop the best prices stay in registers
     action: Any,
     ids: Any,
@@ -276,7 +267,7 @@ def play(  # noqa: PLR0912, PLR0915 - in one loop the best prices stay in regist
     return traded, kept
 
 
-@_compiled
+@compiled
 def resting(levels: Any, orders: Any, lowest: int) -> Any:
     """The final book as rows of id, price and quantity: best bid first, then best ask first, oldest first."""
     live = 0

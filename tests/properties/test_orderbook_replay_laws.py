@@ -1,0 +1,301 @@
+"""Laws of own orders against a recorded book; and the compiled replay does what the plain one does."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market.depth_files import Recording
+from simulator.orderbook.messages import Tif
+from simulator.orderbook.replay import BookReplay, Kind, OwnFill, Request, State
+from simulator.orderbook.session import fills_of, open_session, state_of
+
+LOW, HIGH = 96, 104
+END = 10_000
+Row = tuple[int, bool, bool, int, int]
+Script = Sequence[tuple[int, Request]]
+
+
+def recording(rows: Sequence[Row]) -> Recording:
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * 5
+    time_ns, trade, buy, price, quantity = columns
+    return Recording(
+        "BTCUSDT",
+        Decimal("0.1"),
+        Decimal("0.001"),
+        np.array(time_ns, np.int64),
+        np.array(trade, np.bool_),
+        np.array(buy, np.bool_),
+        np.array(price, np.int64),
+        np.array(quantity, np.int64),
+    )
+
+
+@st.composite
+def recordings(draw: st.DrawFn) -> Recording:
+    """A book that is set, then changes and trades: a wandering middle, never crossed."""
+    middle = draw(st.integers(LOW + 2, HIGH - 2))
+    rows: list[Row] = []
+    shown: dict[tuple[bool, int], int] = {}
+
+    def level(at: int, buy: bool, price: int, quantity: int) -> None:
+        rows.append((at, False, buy, price, quantity))
+        shown[buy, price] = quantity
+
+    for price in range(LOW, HIGH + 1):
+        if price != middle:
+            level(0, price < middle, price, draw(st.integers(0, 9)))
+    for at in range(1, draw(st.integers(2, 40))):
+        time = at * 10
+        what = draw(st.sampled_from(("level", "level", "trade", "move")))
+        buy = draw(st.booleans())
+        if what == "level":
+            price = draw(st.integers(LOW, middle - 1) if buy else st.integers(middle + 1, HIGH))
+            level(time, buy, price, draw(st.integers(0, 9)))
+        elif what == "trade":
+            away = draw(st.sampled_from((0, 1, 1, 2)))
+            price = min(HIGH, middle + away) if buy else max(LOW, middle - away)
+            quantity = draw(st.integers(1, 25))
+            rows.append((time, True, buy, price, quantity))
+            if draw(st.booleans()) and (there := shown.get((not buy, price), 0)):
+                level(time, not buy, price, max(0, there - quantity))
+        else:
+            step = draw(st.sampled_from((-1, 1)))
+            if LOW < middle + step < HIGH:
+                middle += step
+                if draw(st.booleans()):  # a message may list either side first
+                    level(time, step > 0, middle - step, draw(st.integers(0, 9)))
+                    level(time, step < 0, middle, 0)
+                else:
+                    level(time, step < 0, middle, 0)
+                    level(time, step > 0, middle - step, draw(st.integers(0, 9)))
+    return recording(rows)
+
+
+@st.composite
+def scripts(draw: st.DrawFn, makers: bool = False) -> list[tuple[int, Request]]:
+    made = []
+    at = 0
+    for order_id in range(draw(st.integers(1, 8))):
+        at += draw(st.integers(0, 80))
+        passive = makers or draw(st.integers(0, 2)) > 0
+        kind = Kind.LIMIT if passive else draw(st.sampled_from((Kind.LIMIT, Kind.MARKET)))
+        buy = draw(st.booleans())
+        near = (LOW + 1, (LOW + HIGH) // 2) if buy else ((LOW + HIGH) // 2, HIGH - 1)
+        made.append(
+            (
+                at,
+                Request(
+                    kind,
+                    order_id,
+                    buy,
+                    draw(st.integers(*near) if passive else st.integers(LOW - 2, HIGH + 2)),
+                    draw(st.integers(1, 15)),
+                    Tif.GTC if passive else draw(st.sampled_from(Tif)),
+                    post_only=makers or draw(st.booleans()),
+                ),
+            )
+        )
+        if draw(st.integers(0, 3)) == 0:
+            at += draw(st.integers(0, 120))
+            made.append((at, Request(Kind.CANCEL, draw(st.integers(0, order_id)))))
+    return made
+
+
+def play(tape: Recording, script: Script, latency: int = 0, power: int = 2) -> BookReplay:
+    replay = BookReplay(tape, latency_ns=latency, power=power)
+    for at, request in script:
+        replay.advance(at)
+        replay.send(request)
+    replay.advance(END)
+    return replay
+
+
+def play_compiled(tape: Recording, script: Script, latency: int, power: int) -> Any:
+    from simulator.orderbook import replay_kernel as kernel
+
+    session = open_session(tape, orders=16, fills=200, latency_ns=latency, power=power)
+    for at, request in script:
+        kernel.advance(session, at)
+        if request.kind == Kind.CANCEL:
+            kernel.send_cancel(session, request.order_id)
+        elif request.kind == Kind.MARKET:
+            kernel.send_market(session, request.order_id, request.buy, request.quantity)
+        else:
+            kernel.send_limit(
+                session,
+                request.order_id,
+                request.buy,
+                request.price,
+                request.quantity,
+                int(request.tif),
+                request.post_only,
+            )
+    kernel.advance(session, END)
+    return session
+
+
+@given(recordings(), scripts(), st.sampled_from((0, 10, 35)), st.integers(1, 3))
+def test_both_replays_fill_alike(tape: Recording, script: Script, latency: int, power: int) -> None:
+    from simulator.orderbook import replay_kernel as kernel
+
+    plain = play(tape, script, latency, power)
+    session = play_compiled(tape, script, latency, power)
+    assert fills_of(session) == plain.fills
+    for order_id, order in plain.orders.items():
+        assert state_of(session, order_id) == (order.state, order.left)
+        assert float(session.orders[order_id]["ahead"]) == order.ahead
+    assert (kernel.best_bid(session), kernel.best_ask(session)) == (plain.best_bid or 0, plain.best_ask or 0)
+    signed = sum(fill.quantity if plain.orders[fill.order_id].buy else -fill.quantity for fill in plain.fills)
+    assert kernel.position(session) == signed
+    assert kernel.now(session) == plain.now
+
+
+@given(recordings(), st.integers(0, 400), st.booleans(), st.integers(1, 60))
+def test_a_market_order_fills_as_a_walk_of_the_recorded_book(
+    tape: Recording, at: int, buy: bool, quantity: int
+) -> None:
+    shown: dict[int, int] = {}
+    for row in range(len(tape)):
+        if tape.time_ns[row] <= at and not tape.trade[row] and tape.buy[row] != buy:
+            shown[int(tape.price[row])] = int(tape.quantity[row])
+    want, walk = quantity, []
+    for price in sorted(shown, reverse=not buy):
+        if shown[price] and want:
+            walk.append((price, min(want, shown[price])))
+            want -= walk[-1][1]
+    replay = play(tape, [(at, Request(Kind.MARKET, 0, buy, quantity=quantity))])
+    assert [(fill.price, fill.quantity) for fill in replay.fills] == walk
+    assert all(fill.time_ns == max(at, int(tape.time_ns[0])) and not fill.maker for fill in replay.fills)
+    assert replay.orders[0].state == (State.EXPIRED if want else State.FILLED)
+    assert replay.orders[0].left == want
+
+
+@given(recordings(), scripts(), st.sampled_from((0, 25)))
+def test_no_fill_is_better_than_the_tape_allows(tape: Recording, script: Script, latency: int) -> None:
+    replay = play(tape, script, latency)
+    requests = {request.order_id: request for _, request in script if request.kind != Kind.CANCEL}
+    per_moment: dict[tuple[int, bool], list[OwnFill]] = defaultdict(list)
+    for fill in replay.fills:
+        request = requests[fill.order_id]
+        if request.kind == Kind.LIMIT:
+            assert fill.price <= request.price if request.buy else fill.price >= request.price
+        if fill.maker:
+            assert fill.price == request.price
+        per_moment[fill.time_ns, request.buy].append(fill)
+    for (at, buy), fills in per_moment.items():
+        # All that was ever offered to that side up to then at a price no worse: levels shown, and trades.
+        worst = max(fill.price for fill in fills) if buy else min(fill.price for fill in fills)
+        allowed = 0
+        last: dict[int, int] = {}
+        for row in range(len(tape)):
+            price, quantity = int(tape.price[row]), int(tape.quantity[row])
+            if tape.time_ns[row] > at or (price > worst if buy else price < worst) or tape.buy[row] == buy:
+                continue
+            if tape.trade[row]:
+                allowed += quantity if tape.time_ns[row] == at else 0
+            else:
+                allowed += max(0, quantity - last.get(price, 0))
+                last[price] = quantity
+        assert sum(fill.quantity for fill in fills) <= allowed
+
+
+@given(recordings(), scripts(makers=True), st.integers(1, 3))
+def test_what_a_level_showed_is_gone_before_an_order_behind_it_fills(
+    tape: Recording, script: Script, power: int
+) -> None:
+    """Whatever the queue model: without a trade or an offer through its price, the queue is taken whole.
+
+    Watched without cancellations ahead: every fall of a level is added to what can have left it.
+    """
+    replay = BookReplay(tape, power=power)
+    seen = 0
+    for at, request in [*script, (END, Request(Kind.CANCEL, script[0][1].order_id))]:
+        steps = sorted({int(time) for time in tape.time_ns if replay.now < time <= at})
+        for time in [*steps, at]:
+            before = {each.order_id: (each.ahead, each.state) for each in replay.orders.values()}
+            replay.advance(time)
+            for fill in replay.fills[seen:]:
+                ahead, state = before[fill.order_id]
+                if not fill.maker or state is not State.OPEN:
+                    continue
+                buy = replay.orders[fill.order_id].buy
+                rows = [row for row in range(len(tape)) if tape.time_ns[row] == fill.time_ns]
+                through = any(
+                    (tape.price[row] < fill.price if buy else tape.price[row] > fill.price)
+                    and tape.buy[row] != buy
+                    for row in rows
+                )
+                traded = sum(
+                    int(tape.quantity[row])
+                    for row in rows
+                    if tape.trade[row] and tape.buy[row] != buy and tape.price[row] == fill.price
+                )
+                emptied = any(
+                    not tape.trade[row] and tape.buy[row] == buy and tape.price[row] == fill.price
+                    for row in rows
+                )
+                assert through or emptied or traded >= ahead + fill.quantity or ahead == 0
+            seen = len(replay.fills)
+        replay.send(request)
+
+
+def test_a_queue_moves_up_by_trades_and_by_the_stated_part_of_the_cancellations() -> None:
+    book: list[Row] = [(0, False, True, 100, 10), (0, False, False, 102, 5)]
+    later: list[Row] = [
+        (10, False, True, 100, 14),  # four join behind
+        (20, True, False, 100, 2),
+        (20, False, True, 100, 12),  # the trade explains this
+        (30, False, True, 100, 9),  # three cancel
+    ]
+    replay = BookReplay(recording([*book, *later]), power=1)
+    replay.advance(0)
+    replay.send(Request(Kind.LIMIT, 1, True, 100, 3))
+    replay.advance(0)
+    assert replay.orders[1].ahead == 10
+    replay.advance(10)
+    assert replay.orders[1].ahead == 10
+    replay.advance(20)
+    assert replay.orders[1].ahead == 8
+    replay.advance(30)
+    assert replay.orders[1].ahead == 8 - 3 * 8 / 12
+    assert not replay.fills
+
+
+def test_what_an_own_order_took_stays_taken_until_the_level_shows_less() -> None:
+    rows: list[Row] = [
+        (0, False, False, 101, 10),
+        (10, False, False, 101, 12),
+        (20, False, False, 101, 7),
+        (30, False, False, 101, 0),
+        (40, False, False, 101, 4),
+    ]
+    replay = BookReplay(recording(rows))
+    replay.advance(0)
+    replay.send(Request(Kind.MARKET, 1, True, quantity=6))
+    seen = []
+    for at in (0, 10, 20, 30, 40):
+        replay.advance(at)
+        seen.append(replay.depth(False))
+    assert seen == [[(101, 4)], [(101, 6)], [(101, 6)], [], [(101, 4)]]
+
+
+def test_own_orders_share_a_trade_best_price_first_then_oldest() -> None:
+    rows: list[Row] = [
+        (0, False, True, 99, 4),
+        (0, False, False, 103, 1),
+        (10, True, False, 99, 12),
+    ]
+    replay = BookReplay(recording(rows))
+    replay.advance(0)
+    for order_id, price in ((1, 99), (2, 99), (3, 100)):
+        replay.send(Request(Kind.LIMIT, order_id, True, price, 5))
+    replay.advance(END)
+    assert [(fill.order_id, fill.price, fill.quantity) for fill in replay.fills] == [(3, 100, 5), (1, 99, 3)]
+    assert replay.orders[2].left == 5
