@@ -81,13 +81,13 @@ def market(rules: MarketRules, fees: FeeSchedule, open_: bool) -> Json:
 
 
 def currency(code: Currency) -> Json:
-    """One line of `/spot/currencies`. Nothing can be deposited or withdrawn here."""
-    closed = {"withdraw_disabled": True, "withdraw_delayed": False, "deposit_disabled": True}
+    """One line of `/spot/currencies`, as the venue has it; no deposit or withdrawal is simulated."""
+    open_ = {"withdraw_disabled": False, "withdraw_delayed": False, "deposit_disabled": False}
     return {
         "currency": code,
         "name": code,
         "delisted": False,
-        **closed,
+        **open_,
         "trade_disabled": False,
         "chain": code,
         "chains": [
