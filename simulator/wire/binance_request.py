@@ -127,7 +127,7 @@ class BinanceVenue:
 
         async def handle(request: web.Request) -> web.Response:
             query = request.raw_path.partition("?")[2]
-            body = (await request.read()).decode("utf-8", "replace") if request.can_read_body else ""
+            body = (await request.read()).decode("utf-8", "replace") if request.body_exists else ""
             headers: dict[str, str] = {}
             try:
                 return self._respond(request, query, body, headers, respond, weight, security, order)

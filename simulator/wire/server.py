@@ -70,6 +70,7 @@ def guard(operation: Operation, handler: Handler, faults: FaultPlan, wording: Wo
         if faults.idle:
             return await calm(request)
         met = faults.request(operation, request.method, request.path)
+        await request.read()  # it has arrived whole: who hangs up during a delay does not take it back
         early = await _suffer(When.BEFORE, met, request, wording)
         if early is not None:
             return early
