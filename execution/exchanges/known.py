@@ -17,6 +17,7 @@ from domain.errors import DataError
 from domain.money import ZERO, Symbol
 from domain.orders import TERMINAL, Fill, Order, OrderIntent, OrderStatus
 from execution.exchanges.client_ids import from_venue, to_venue
+from execution.exchanges.parse import fill_number
 from execution.exchanges.profiles import ClientIdRule
 from execution.venue import Closed, Executed, VenueReport
 
@@ -150,9 +151,7 @@ class KnownOrders:
     def due(self) -> tuple[VenueReport, ...]:
         """The reports since this was last asked: executions in the order of their time, ends after them."""
         due, self._due = self._due, []
-        return tuple(
-            sorted(due, key=lambda each: each.fill.filled_at if isinstance(each, Executed) else each.at)
-        )
+        return tuple(sorted(due, key=_when))
 
     def __iter__(self) -> Iterator[Known]:
         yield from self._live.values()
@@ -172,6 +171,13 @@ class KnownOrders:
         for venue_id in (known.venue_id, known.became):
             if venue_id:
                 self._by_venue.pop(_key(known.symbol, venue_id), None)
+
+
+def _when(report: VenueReport) -> tuple[datetime, bool, int]:
+    """Time, then executions before ends, then the venue's own numbers."""
+    if isinstance(report, Closed):
+        return report.at, True, 0
+    return report.fill.filled_at, False, fill_number(report.fill)
 
 
 def _key(symbol: str, venue_id: str) -> str:

@@ -165,6 +165,12 @@ def trade_number(trade: Mapping[str, Any]) -> tuple[int, str]:
     return (int(text), "") if text.isdecimal() else (0, text)
 
 
+def fill_number(fill: Fill) -> int:
+    """The venue's number of an execution, 0 where it has letters: what sorts those of one moment."""
+    trade_id = fill.fill_id.split(":")[2]
+    return int(trade_id) if trade_id.isdecimal() else 0
+
+
 def _fee(trade: Mapping[str, Any], symbol: str, what: str) -> Money:
     fees = trade.get("fees")
     charged = fees if isinstance(fees, Sequence) and fees else [trade.get("fee")]

@@ -28,7 +28,8 @@ def _on(kind: FaultKind, when: When = When.BEFORE, **more: float) -> Fault:
 FAULTS: dict[str, Fault] = {
     "drop-before": _on(FaultKind.DROP),
     "drop-after": _on(FaultKind.DROP, When.AFTER),
-    "delay-beyond-timeout": _on(FaultKind.DELAY, seconds=0.4),
+    "delay-beyond-timeout": _on(FaultKind.DELAY, When.AFTER, seconds=0.25),
+    "arrival-after-timeout": _on(FaultKind.DELAY, seconds=0.25),
     "5xx-before": _on(FaultKind.ERROR, status=503),
     "5xx-after": _on(FaultKind.ERROR, When.AFTER, status=502),
     "reset-before": _on(FaultKind.RESET),
