@@ -211,7 +211,7 @@ class SimulatedExchange(ExchangeBooks):
         if live.ask.post_only:
             entry.check_rests(live.buy, ticks, market)
         more = (lots - live.filled - live.prevented) * market.step
-        need = more * price * self._floor.margin(customer) if live.buy else more
+        need = more * price * self._floor.margin(customer, live.rules) if live.buy else more
         customer.account.need(live.lock_currency, need - live.locked)
         market.book.cancel(live.order_id)
         live.price, live.ticks, live.lots = price, ticks, lots

@@ -8,6 +8,7 @@ from typing import Final
 
 from domain.money import ONE, ZERO, Currency
 from domain.orders import OrderStatus, TimeInForce
+from simulator.costs import FeeSchedule
 from simulator.exchange.customer import Customer
 from simulator.exchange.events import (
     BalancesChanged,
@@ -21,6 +22,7 @@ from simulator.exchange.live import LinkedOrders, LiveOrder
 from simulator.exchange.market import Market
 from simulator.exchange.model import Ending, TradeView
 from simulator.exchange.policy import FeeIn, Policy
+from simulator.exchange.rules import MarketRules
 from simulator.orderbook.messages import End, Result, SelfTrade, Tif
 
 _TIF: Final = {
@@ -55,11 +57,15 @@ class Floor:
 
     # what an order needs ------------------------------------------------------------------------------
 
-    def margin(self, customer: Customer) -> Decimal:
+    def rates(self, customer: Customer, rules: MarketRules) -> FeeSchedule:
+        """What a customer pays in a market: the market's own rates, or else those of the customer's tier."""
+        return rules.fees if rules.fees is not None else customer.fees(self.now)
+
+    def margin(self, customer: Customer, rules: MarketRules) -> Decimal:
         """One, plus the fee rate where a buyer pays the fee on top."""
         if not self._pays_on_top:
             return ONE
-        fees = customer.fees(self.now)
+        fees = self.rates(customer, rules)
         return ONE + max(fees.maker, fees.taker)
 
     def needs(self, order: LiveOrder, customer: Customer, lots: int) -> Decimal:
@@ -68,7 +74,7 @@ class Floor:
         if not order.buy:
             return lots * step
         price = order.price if order.price is not None else order.stop * order.rules.instrument.tick_size
-        return lots * step * price * self.margin(customer)
+        return lots * step * price * self.margin(customer, order.rules)
 
     def lock_for(self, market: Market, order: LiveOrder, customer: Customer) -> Decimal:
         """What an order locks when it comes in. A market buy locks nothing: it pays at once."""
@@ -79,7 +85,8 @@ class Floor:
                 return ZERO
             if not order.stop:  # a trailing buy: as far above the market as it trails
                 trailing = order.ask.trailing or ZERO
-                return order.lots * market.step * market.last_price * (ONE + trailing) * self.margin(customer)
+                price = market.last_price * (ONE + trailing)
+                return order.lots * market.step * price * self.margin(customer, market.rules)
         return self.needs(order, customer, order.lots)
 
     def cost(self, market: Market, order: LiveOrder, customer: Customer) -> Decimal:
@@ -91,7 +98,7 @@ class Floor:
             left -= eaten
             if not left:
                 break
-        return cost * market.tick * market.step * self.margin(customer)
+        return cost * market.tick * market.step * self.margin(customer, market.rules)
 
     def apart(self, order: LiveOrder, customer: Customer) -> dict[int, int]:
         """Its owner's own lots on the other side, by price: prevention will not let it trade with them."""
@@ -244,7 +251,7 @@ class Floor:
         account = customer.account
         price, quantity = ticks * market.tick, lots * market.step
         notional = price * quantity
-        rates = customer.fees(self.now)
+        rates = self.rates(customer, market.rules)
         rate = rates.maker if maker else rates.taker
         order.filled += lots
         left = order.left

@@ -8,6 +8,7 @@ from decimal import Decimal
 from domain.instrument import Instrument
 from domain.money import ZERO
 from domain.orders import WITH_LIMIT, OrderType, Side
+from simulator.costs import FeeSchedule
 from simulator.exchange.model import NewOrder
 from simulator.exchange.rejection import Reason, Rejection
 
@@ -20,7 +21,8 @@ class MarketRules:
     trigger price as multiples of the last price. `max_market_quantity` is for market orders, in base.
     `max_orders` and `max_sleeping` count an account's open orders, and those that wait for a trigger.
     `min_trailing` and `max_trailing` are fractions of the price. `max_icebergs` is into how many visible
-    parts an order may be cut (0: no icebergs).
+    parts an order may be cut (0: no icebergs). `fees` are the market's own rates, whatever tier a customer
+    is in (zero-fee markets); None leaves it to the tier.
     """
 
     instrument: Instrument
@@ -35,6 +37,7 @@ class MarketRules:
     min_trailing: Decimal = Decimal("0.001")
     max_trailing: Decimal = Decimal("0.2")
     max_icebergs: int = 10
+    fees: FeeSchedule | None = None
 
     def check_quantity(self, quantity: Decimal, market: bool) -> None:
         """Raise Rejection for a quantity this market does not take."""
