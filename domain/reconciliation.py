@@ -82,16 +82,12 @@ class IntentReduced:
 
 @dataclass(frozen=True, slots=True)
 class Unprotected:
-    """A position had no resting stop from `since` until `at`, longer than the guardian's bound.
-
-    `watched` says that the guardian followed its price meanwhile and would have sold it.
-    """
+    """A position was without its stop from `since` until `at`, longer than the guardian's bound."""
 
     kind: ClassVar[Literal["unprotected"]] = "unprotected"
     durable: ClassVar[bool] = True
     symbol: Symbol
     quantity: Quantity
     since: datetime
-    watched: bool
     reason: str
     at: datetime

@@ -10,21 +10,22 @@ LONGEST: Final = timedelta(minutes=5)
 
 
 class BackOff:
-    """Pauses of 5, 10, 20 ... seconds, at most 5 minutes. `until` is None while the venue answers."""
+    """Pauses that double from `first` up to `longest`. `until` is None while the venue answers."""
 
-    __slots__ = ("_pause", "until")
+    __slots__ = ("_first", "_longest", "_pause", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, first: timedelta = FIRST, longest: timedelta = LONGEST) -> None:
         self.until: datetime | None = None
-        self._pause = FIRST
+        self._first = self._pause = first
+        self._longest = longest
 
     def failed(self, now: datetime) -> datetime:
         """The venue took nothing in at `now`; when it may be asked again."""
         self.until = now + self._pause
-        self._pause = min(self._pause * 2, LONGEST)
+        self._pause = min(self._pause * 2, self._longest)
         return self.until
 
     def worked(self) -> None:
         """The venue answered: the next pause is a short one again."""
         self.until = None
-        self._pause = FIRST
+        self._pause = self._first

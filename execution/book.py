@@ -65,8 +65,8 @@ class OrderBook:
         """The time of the first comparison: what others did before is in its balances."""
         self.frozen: Mapping[str, str] = {}
         """What stops entries since then, by symbol or "*", and why."""
-        self.touched: set[Symbol] = set()
-        """Symbols whose position or open orders changed since somebody emptied this set."""
+        self.touched: dict[Symbol, datetime] = {}
+        """Symbols whose position or open orders changed since somebody emptied this, and when first."""
         self.handlers: Mapping[type, Callable[[Any], None]] = {  # what moves an order, by class of event
             IntentRecorded: self._recorded,
             IntentRefused: self._refused,
@@ -97,7 +97,8 @@ class OrderBook:
     def _settled(self, order: Order) -> None:
         """Keep the small indexes in step with the order's status."""
         client_id = order.intent.client_id
-        self.touched.add(order.intent.symbol)
+        if order.updated_at is not None:
+            self.touched.setdefault(order.intent.symbol, order.updated_at)
         if order.status is _UNKNOWN:
             self.unknown[client_id] = order
         elif self.unknown:
@@ -140,7 +141,7 @@ class OrderBook:
         if self.unknown:
             self._settled(order)
         else:
-            self.touched.add(event.symbol)
+            self.touched.setdefault(event.symbol, event.at)
 
     def _filled(self, event: OrderFilled) -> None:
         fill = event.fill
@@ -170,7 +171,7 @@ class OrderBook:
             raise JournalCorrupt(f"fill {fill.fill_id} was booked twice", fix="Run desk journal verify")
         self._portfolio.book(fill)
         self.fills.add(fill.fill_id)
-        self.touched.add(fill.symbol)
+        self.touched.setdefault(fill.symbol, fill.filled_at)
         if not self._portfolio.holds(fill.symbol):
             self._emptied(fill.symbol)
 

@@ -92,8 +92,8 @@ class _Flattening:
         """One round: withdraw what is in the way, sell what nothing else is selling."""
         positions = self._portfolio.positions
         for order in self._desk.open_orders():
-            is_stop = order.intent.order_type is OrderType.STOP
-            if order in self._sent or (is_stop and order.intent.symbol in positions):
+            guards = order.intent.guards
+            if order in self._sent or (guards and order.intent.symbol in positions):
                 continue
             await self._cancel(order)
         for symbol, position in positions.items():
@@ -107,9 +107,7 @@ class _Flattening:
                 await self._cancel(order)
 
     def is_flat(self) -> bool:
-        return not self._sellable() and all(
-            order.intent.order_type is OrderType.STOP for order in self._desk.open_orders()
-        )
+        return not self._sellable() and all(order.intent.guards for order in self._desk.open_orders())
 
     def result(self) -> Flattened:
         remaining = {symbol: position.quantity for symbol, position in self._portfolio.positions.items()}
@@ -159,7 +157,7 @@ class _Flattening:
                 for order in self._desk.open_orders()
                 if order.intent.symbol == symbol
                 and order.intent.side is Side.SELL
-                and order.intent.order_type is not OrderType.STOP
+                and not order.intent.guards
             ),
             ZERO,
         )

@@ -1,37 +1,47 @@
-"""The stop guardian: every position has one resting stop at the venue, whatever any model says or does.
+"""The stop guardian: no position without its stop, whatever any model says or does.
 
-It runs after fills and before decisions, knows no model, and never loosens a stop. A stop that cannot be
-placed means the position is sold at once.
+It runs after fills and before decisions, knows no model, and never loosens a stop. Where the venue has
+stops, one rests there for every position, read back and compared. Where it has none, and while a stop is
+being moved or found out about, the guardian watches the price itself and sells at market when it is
+breached. A stop that is refused means the position is sold at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final
 
 from domain.clock import Clock
-from domain.events import Notice, StopArmed, StopsResumed
-from domain.money import ONE, Price, Quantity, Symbol
-from domain.orders import Order, OrderIntent, OrderStatus, OrderType, Origin, Side
-from execution.ids import OwnIds
+from domain.events import StopArmed, StopsResumed
+from domain.money import Quantity, Symbol
+from domain.orders import Order, OrderIntent, OrderStatus, OrderType, Origin
+from domain.reconciliation import Unprotected
+from execution.gaps import Gaps
+from execution.guarding import Guarding
 from execution.order_desk import OrderDesk
+from execution.protection import PIECES, Plan, cover, guards, plan
+from execution.sending import RESTING
 from market.feed import Feed
 from portfolio.portfolio import Portfolio
 from portfolio.position import Position
 
-_RESTING: Final = frozenset({OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
-_GUARDIAN: Final = Origin.GUARDIAN
-_STOP: Final = OrderType.STOP
+UNKNOWN_FOR: Final = timedelta(seconds=15)
+"""How long a stop may be of unknown fate, the guardian watching, before the position is sold."""
+
 _FULL_ROUND: Final = 64
 """Every so many checks look at every position, touched or not: nothing rests on a mark that was forgotten."""
 
+_WRONG_TWICE: Final = 2
 
-class StopGuardian:
-    """Keeps one reduce-only stop per position, for all of it, at the price that proves its entry wrong.
+
+class StopGuardian(Guarding):
+    """Keeps every position protected, for all of it, at the price that proves its entry wrong.
 
     `default_distance` is how far under the average price the stop lies, as a fraction, when no entry named
-    one. Orders go through the desk, so the gate sees them too.
+    one. A gap in protection longer than `bound` is an event; `gaps` counts them all. Orders go through the
+    desk, so the gate sees them too.
     """
 
     def __init__(
@@ -43,24 +53,25 @@ class StopGuardian:
         *,
         session: str,
         default_distance: Decimal = Decimal("0.05"),
+        bound: timedelta | None = None,
     ) -> None:
-        self._desk = desk
-        self._portfolio = portfolio
-        self._feed = feed
-        self._clock = clock
-        self._session = session
+        super().__init__(desk, portfolio, feed, clock, session=session)
         self._distance = default_distance
-        self._ids = OwnIds(desk, session, Origin.GUARDIAN)
+        self._bound = bound
+        self.gaps = Gaps()
         self._rounds = 0
         self._restless: set[Symbol] = set()
-        self._waiting: set[str] = set()
-        self._dust: dict[Symbol, Decimal] = {}
+        self._unknown_since: dict[Symbol, datetime] = {}
+        self._watched: dict[Symbol, Plan] = {}
+        self._wrong: dict[Symbol, int] = {}
+        self._ungrouped: set[str] = set()
+        self._unverified = False
 
     async def resume(self) -> StopsResumed:
-        """After a start and a reconcile, before the first cycle: every position has its stop again."""
+        """After a start and a reconcile, before anything else: every position is protected again."""
         await self._look_at_all()
         positions = self._portfolio.positions
-        armed = sum(1 for symbol in positions if self._standing(symbol))
+        armed = sum(1 for symbol in positions if symbol in self._watched or self._stops(symbol))
         event = StopsResumed(len(positions), armed, self._clock.now())
         self._desk.record(event)
         return event
@@ -68,157 +79,275 @@ class StopGuardian:
     async def check(self) -> None:
         """Place, move or withdraw stops until every position has its own; sell what cannot have one.
 
-        Looks at the symbols whose orders or position changed since the last check, at those that had no
-        standing stop then, and every now and then at all.
+        Looks at the symbols whose orders or position changed since the last check, at those whose price must
+        be watched, and every now and then at all.
         """
         touched = self._desk.take_touched()
         self._rounds += 1
         if self._rounds % _FULL_ROUND == 0:
-            await self._look_at_all()
+            await self._look_at_all(touched)
         elif touched or self._restless:
-            await self._look_at(touched | self._restless)
+            now = self._clock.now()
+            await self._look_at({**dict.fromkeys(self._restless, now), **touched})
 
-    async def _look_at_all(self) -> None:
-        self._desk.take_touched()
-        await self._look_at(self._portfolio.positions.keys() | {o.intent.symbol for o in self._stops()})
+    async def _look_at_all(self, touched: Mapping[Symbol, datetime] | None = None) -> None:
+        changed = {**(touched or {}), **self._desk.take_touched()}
+        held = self._portfolio.positions.keys()
+        guarded = {order.intent.symbol for order in self._desk.open_orders() if order.intent.guards}
+        now = self._clock.now()
+        await self._look_at({symbol: changed.get(symbol, now) for symbol in held | guarded})
 
-    async def _look_at(self, symbols: Set[Symbol]) -> None:
-        positions = self._portfolio.positions
+    async def _look_at(self, symbols: Mapping[Symbol, datetime]) -> None:
         self._restless.clear()
         for symbol in sorted(symbols):
-            position = positions.get(symbol)
-            if position is None:
-                await self._withdraw(
-                    [order for order in self._stops(symbol) if order.status in _RESTING],
-                    "its position is gone",
-                )
-            elif not await self._protect(symbol, position):
-                self._restless.add(symbol)
-
-    async def _protect(self, symbol: Symbol, position: Position) -> bool:
-        """See to one position; False when it must be looked at again even if nothing happens to it."""
-        quantity, level = self._wanted(position)
-        resting = [order for order in self._stops(symbol) if order.status in _RESTING]
-        for order in resting:
-            if order.remaining == quantity and order.intent.trigger_price == level:
-                await self._withdraw([each for each in resting if each is not order], "one stop is enough")
-                return True
-        if self._too_small(symbol, quantity, level):
-            return True
-        if await self._answer_awaited(symbol):
-            return False
-        if not resting and self._is_breached(symbol, level):
-            await self._sell(symbol, quantity, f"the price is at or under the stop at {level:f}")
-            return False
-        stop = await self._desk.submit(self._intent(symbol, quantity, _STOP, level, "protect"))
-        if stop.status in _RESTING:
-            self._desk.record(StopArmed(symbol, quantity, level, stop.client_id, self._clock.now()))
-            await self._withdraw(resting, "replaced by a newer stop")
-            return True
-        if stop.status is OrderStatus.UNKNOWN:
-            self._waiting.add(stop.client_id)
-        elif stop.status is not OrderStatus.FILLED:
-            await self._without_stop(symbol, quantity, level, stop, resting)
-        return False
-
-    def _wanted(self, position: Position) -> tuple[Quantity, Price]:
-        """How much the stop must cover, and its price: the newest entry's, never below one armed before."""
-        symbol = position.symbol
-        instrument = self._feed.instruments[symbol]
-        quantity = min(instrument.quantity(position.quantity), Quantity(instrument.max_quantity))
-        entry = self._desk.entry(symbol)
-        named = entry.protective_stop if entry is not None else None
-        known = [price for price in (named, self._desk.armed_stop(symbol)) if price is not None]
-        level = max(known) if known else position.average_price * (ONE - self._distance)
-        return quantity, instrument.price_up(level)
-
-    def _stops(self, symbol: Symbol | None = None) -> list[Order]:
-        return [
-            order
-            for order in self._desk.open_orders()
-            if order.intent.origin is _GUARDIAN
-            and order.intent.order_type is _STOP
-            and (symbol is None or order.intent.symbol == symbol)
-        ]
-
-    def _standing(self, symbol: Symbol) -> bool:
-        return any(order.status in _RESTING for order in self._stops(symbol))
-
-    async def _answer_awaited(self, symbol: Symbol) -> bool:
-        """Whether a stop of unknown fate may still turn up; it gets one sync, then the position is sold."""
-        unknown = [order for order in self._stops(symbol) if order.status is OrderStatus.UNKNOWN]
-        fresh = [order for order in unknown if order.client_id not in self._waiting]
-        self._waiting.update(order.client_id for order in fresh)
-        if unknown and not fresh:
             position = self._portfolio.position(symbol)
-            if position is not None and not self._standing(symbol):
-                quantity, _ = self._wanted(position)
-                await self._sell(symbol, quantity, f"the stop {unknown[0].client_id} is still unknown")
-        return bool(unknown)
+            if position is None:
+                await self._let_go(symbol)
+                continue
+            wanted = self._plan(symbol, position)
+            if not self._is_covered(wanted):
+                self.gaps.begin(symbol, symbols[symbol])
+            if not await self._protect(wanted):
+                self._restless.add(symbol)
+            if self._is_covered(wanted):
+                self._end_gap(wanted, "it took until now to have its stop")
 
-    def _is_breached(self, symbol: Symbol, level: Price) -> bool:
-        quote = self._feed.quote(symbol)
-        return quote is not None and quote.bid <= level
+    async def _let_go(self, symbol: Symbol) -> None:
+        """The position is gone, and with it everything that was there for it."""
+        for kept in (self._watched, self._waits, self._wrong, self._unknown_since, self._dust):
+            kept.pop(symbol, None)
+        self.gaps.end(symbol, self._clock.now())
+        own = [order for order in self._selling(symbol) if order.intent.origin is Origin.GUARDIAN]
+        await self._withdraw([order for order in own if order.status in RESTING], "its position is gone")
 
-    def _too_small(self, symbol: Symbol, quantity: Quantity, level: Price) -> bool:
-        """Whether the venue takes no order this small: said once per size, and left alone."""
-        problems = self._feed.instruments[symbol].filter_problems(quantity, level)
-        if not problems:
-            self._dust.pop(symbol, None)
+    def _plan(self, symbol: Symbol, position: Position) -> Plan:
+        desk = self._desk
+        return plan(
+            position,
+            self._feed.instruments[symbol],
+            desk.entry(symbol),
+            desk.armed_stop(symbol),
+            self._feed.quote(symbol),
+            self._selling(symbol),
+            desk.capabilities,
+            self._distance,
+        )
+
+    # -- one position
+
+    async def _protect(self, wanted: Plan) -> bool:
+        """See to one position; False when it must be looked at again even if nothing happens to it."""
+        symbol = wanted.symbol
+        if self._too_small(wanted):
+            return True
+        if self._takes_profit(wanted):
+            await self._get_out(wanted, f"the price is at or above the take-profit at {wanted.profit:f}")
             return False
-        if self._dust.get(symbol) != quantity:
-            self._dust[symbol] = quantity
-            self._say("warning", f"{symbol} cannot have a stop: {'; '.join(problems)}")
+        if not self._desk.capabilities.stops or self._wrong.get(symbol, 0) >= _WRONG_TWICE:
+            return await self._watch(wanted)
+        stops = self._stops(symbol)
+        if self._is_locked(wanted):
+            await self._withdraw(stops, "other sales have locked the position")
+            return await self._watch(wanted)
+        if self._fits(wanted, stops):
+            await self._keep(wanted, stops)
+        elif await self._answer_awaited(wanted):
+            return False
+        elif self._is_breached(wanted) and cover(stops) < wanted.quantity:
+            await self._get_out(wanted, f"the price is at or under the stop at {wanted.level:f}")
+            return False
+        elif not await self._arm(wanted, stops):
+            return False
+        return not self._must_watch(wanted)
+
+    def _is_locked(self, wanted: Plan) -> bool:
+        """Whether other sales leave so little of the position that no stop can rest for it."""
+        if wanted.quantity == wanted.held:
+            return False
+        instrument = self._feed.instruments[wanted.symbol]
+        return bool(instrument.filter_problems(wanted.quantity, wanted.level))
+
+    def _fits(self, wanted: Plan, stops: Sequence[Order]) -> bool:
+        at_level = [order for order in stops if order.intent.trigger_price == wanted.level]
+        if any(order.remaining == wanted.quantity for order in at_level):
+            return True
+        return not self._desk.capabilities.shares_holdings and (
+            len(at_level) == len(stops) and cover(stops) == wanted.quantity
+        )
+
+    async def _keep(self, wanted: Plan, stops: Sequence[Order]) -> None:
+        """The stop stands: withdraw what is too much, see to the profit."""
+        self._waits.pop(wanted.symbol, None)
+        whole = [
+            order
+            for order in stops
+            if order.intent.trigger_price == wanted.level and order.remaining == wanted.quantity
+        ]
+        if whole:
+            await self._withdraw([each for each in stops if each is not whole[0]], "one stop is enough")
+        await self._see_to_profit(wanted, whole[0] if whole else stops[0])
+
+    async def _arm(self, wanted: Plan, stops: Sequence[Order]) -> bool:
+        """Bring a stop to where it should be; False when it is not there yet."""
+        symbol = wanted.symbol
+        if self._must_wait(symbol):
+            return False
+        stop, spare = await self._place_stop(wanted, stops)
+        if stop.status is OrderStatus.UNKNOWN:
+            self._unknown_since.setdefault(symbol, self._clock.now())
+            return False
+        if stop.status not in RESTING:
+            if stop.status is not OrderStatus.FILLED:
+                await self._without_stop(wanted, stop)
+            return False
+        if not await self._verify(wanted, stop):
+            return False
+        self._waits.pop(symbol, None)
+        self._watched.pop(symbol, None)
+        self._desk.record(StopArmed(symbol, wanted.quantity, wanted.level, stop.client_id, self._clock.now()))
+        await self._withdraw(spare, "replaced by a newer stop")
+        await self._see_to_profit(wanted, stop)
         return True
 
-    async def _without_stop(
-        self, symbol: Symbol, quantity: Quantity, level: Price, stop: Order, resting: list[Order]
-    ) -> None:
-        """The stop was refused or rejected: an older one must cover everything, or the position is sold."""
-        self._say("error", f"the stop for {symbol} at {level:f} is {stop.status}: {stop.note}")
-        if sum(order.remaining for order in resting) < quantity:
-            await self._sell(symbol, quantity, f"its stop is {stop.status}")
+    async def _place_stop(self, wanted: Plan, stops: Sequence[Order]) -> tuple[Order, Sequence[Order]]:
+        """The new stop, and those that are too many once it stands.
 
-    async def _sell(self, symbol: Symbol, quantity: Quantity, reason: str) -> None:
-        """Sell at market what no other order is selling already."""
-        claimed = sum(
-            order.remaining
-            for order in self._desk.open_orders()
-            if order.intent.symbol == symbol
-            and order.intent.side is Side.SELL
-            and order.intent.order_type is not _STOP
-        )
-        if claimed >= quantity:
+        New first where the venue lets both stand. Else what is missing comes beside the old ones when only
+        the quantity grew, and otherwise the old one goes first, in the desk's own way of replacing.
+        """
+        quantity, level = wanted.quantity, wanted.level
+        if not stops or self._desk.capabilities.shares_holdings:
+            return await self._desk.submit(self._stop(wanted, quantity)), stops
+        missing = quantity - cover(stops)
+        same = all(order.intent.trigger_price == level for order in stops)
+        instrument = self._feed.instruments[wanted.symbol]
+        if same and len(stops) < PIECES and not instrument.filter_problems(missing, level):
+            return await self._desk.submit(self._stop(wanted, Quantity(missing))), ()
+        await self._withdraw(stops[1:], "replaced by a newer stop")
+        return await self._desk.replace(stops[0].client_id, self._stop(wanted, quantity)), ()
+
+    async def _verify(self, wanted: Plan, stop: Order) -> bool:
+        """Whether the venue holds the stop as it was meant: asked, not assumed."""
+        wrong = await self._desk.read_back(stop)
+        if not wrong:
+            if wrong is None and not self._unverified:
+                self._unverified = True
+                self._say("warning", f"{stop.client_id} cannot be read back: stops are watched here as well")
+            return True
+        if not stop.is_terminal:
+            self._wrong[wanted.symbol] = self._wrong.get(wanted.symbol, 0) + 1
+            self._say("error", f"the stop {stop.client_id} is not what was sent: {'; '.join(wrong)}")
+            await self._withdraw([stop], "it is not what was sent")
+        return False
+
+    async def _without_stop(self, wanted: Plan, stop: Order) -> None:
+        """No new stop: an older one must cover everything, or the position is sold, or watched meanwhile."""
+        self._say("error", f"the stop for {wanted.symbol} at {wanted.level:f} is {stop.status}: {stop.note}")
+        if cover(self._stops(wanted.symbol)) >= wanted.quantity:
             return
-        quantity = Quantity(quantity - claimed)
-        self._say("error", f"{symbol} is sold at market: {reason}")
-        order = await self._desk.submit(self._intent(symbol, quantity, OrderType.MARKET, None, reason))
-        if order.status in (OrderStatus.REFUSED, OrderStatus.REJECTED):
-            self._say("error", f"{symbol} has no stop and its sale is {order.status}: {order.note}")
+        if stop.status is OrderStatus.EXPIRED:  # it was certainly not taken in: a sale would not be either
+            self._wait(wanted.symbol)
+            return
+        await self._get_out(wanted, f"its stop is {stop.status}")
 
-    async def _withdraw(self, orders: list[Order], reason: str) -> None:
-        for order in orders:
-            await self._desk.cancel(order.client_id, reason)
+    # -- profit
 
-    def _intent(
-        self, symbol: Symbol, quantity: Quantity, order_type: OrderType, trigger: Price | None, reason: str
-    ) -> OrderIntent:
-        serial, client_id = self._ids.take()
-        return OrderIntent(
-            client_id=client_id,
-            session=self._session,
-            cycle=serial,
-            leg=0,
-            symbol=symbol,
-            side=Side.SELL,
-            quantity=quantity,
-            order_type=order_type,
-            created_at=self._clock.now(),
-            origin=Origin.GUARDIAN,
-            reduce_only=True,
-            trigger_price=trigger,
-            reason=reason,
+    def _takes_profit(self, wanted: Plan) -> bool:
+        """Whether the price has come to the take-profit, and nothing at the venue takes it."""
+        quote = self._feed.quote(wanted.symbol)
+        if wanted.profit is None or quote is None or quote.bid < wanted.profit:
+            return False
+        return not guards(self._selling(wanted.symbol), stops=False)
+
+    async def _see_to_profit(self, wanted: Plan, stop: Order) -> None:
+        """Rest a take-profit in the stop's group; without groups it is watched and worked here."""
+        takes = guards(self._selling(wanted.symbol), stops=False)
+        group = stop.intent.group
+        fits = [
+            order
+            for order in takes
+            if order.intent.group == group
+            and order.intent.limit_price == wanted.profit
+            and order.remaining == wanted.quantity
+        ]
+        if wanted.profit is not None and group and not fits and group not in self._ungrouped:
+            take = await self._desk.submit(
+                self._intent(
+                    wanted.symbol,
+                    wanted.quantity,
+                    OrderType.LIMIT,
+                    "take profit",
+                    limit=wanted.profit,
+                    group=group,
+                )
+            )
+            if take.status in RESTING:
+                fits = [take]
+            else:
+                self._ungrouped.add(group)  # it is watched here instead
+        await self._withdraw([each for each in takes if each not in fits[:1]], "its stop was replaced")
+
+    # -- watching
+
+    def _must_watch(self, wanted: Plan) -> bool:
+        """Whether the price has to be looked at on every check, though a stop rests."""
+        if wanted.trails or self._unverified or wanted.quantity != wanted.held:
+            return True
+        return wanted.profit is not None and not guards(self._selling(wanted.symbol), stops=False)
+
+    async def _watch(self, wanted: Plan) -> bool:
+        """No stop can rest at this venue: the level is on record, the price is watched, breached is sold."""
+        symbol, known = wanted.symbol, self._watched.get(wanted.symbol)
+        if known is None or (known.held, known.level) != (wanted.held, wanted.level):
+            self._watched[symbol] = wanted
+            self._desk.record(StopArmed(symbol, wanted.held, wanted.level, "", self._clock.now()))
+        if self._is_breached(wanted):
+            await self._get_out(wanted, f"the price is at or under the stop at {wanted.level:f}")
+        return False
+
+    def _is_breached(self, wanted: Plan) -> bool:
+        quote = self._feed.quote(wanted.symbol)
+        return quote is not None and quote.bid <= wanted.level
+
+    async def _answer_awaited(self, wanted: Plan) -> bool:
+        """Whether a stop of unknown fate may still turn up; in the meantime the price is watched here."""
+        symbol = wanted.symbol
+        unknown = [
+            order
+            for order in self._selling(symbol)
+            if order.status is OrderStatus.UNKNOWN and order.intent.guards
+        ]
+        if not unknown:
+            self._unknown_since.pop(symbol, None)
+            return False
+        now = self._clock.now()
+        since = self._unknown_since.setdefault(symbol, now)
+        if cover(self._stops(symbol)) >= wanted.quantity:
+            return True
+        if self._is_breached(wanted):
+            await self._get_out(wanted, f"the price is at or under the stop at {wanted.level:f}")
+        elif now - since > UNKNOWN_FOR:
+            await self._get_out(wanted, f"the stop {unknown[0].client_id} is still unknown")
+        return True
+
+    # -- small things
+
+    def _is_covered(self, wanted: Plan) -> bool:
+        return wanted.symbol in self._watched or cover(self._stops(wanted.symbol)) >= wanted.quantity
+
+    def _end_gap(self, wanted: Plan, reason: str) -> None:
+        symbol, now = wanted.symbol, self._clock.now()
+        since, length = self.gaps.since(symbol), self.gaps.end(symbol, now)
+        if since is not None and self._bound is not None and length > self._bound:
+            self._desk.record(Unprotected(symbol, wanted.held, since, reason, now))
+
+    def _stop(self, wanted: Plan, quantity: Quantity) -> OrderIntent:
+        grouped = wanted.profit is not None and self._desk.capabilities.groups
+        return self._intent(
+            wanted.symbol,
+            quantity,
+            OrderType.STOP,
+            "protect",
+            trigger=wanted.level,
+            group="own" if grouped else "",
         )
-
-    def _say(self, level: Literal["warning", "error"], message: str) -> None:
-        self._desk.record(Notice(level, "guardian", message, self._clock.now()))

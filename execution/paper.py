@@ -20,17 +20,18 @@ from domain.orders import (
     Side,
     TimeInForce,
 )
-from execution.venue import Balance, Capabilities, Closed, Executed, VenueOrder, VenueReport
+from execution.venue import Balance, Capabilities, Closed, Executed, Terms, VenueOrder, VenueReport
 from market.feed import Feed
 from risk.approval import ApprovedOrder, redeem
 from simulator.matching import MatchingCore, MatchReport
-from simulator.register import Ended
 from simulator.resting import Resting
 
 _MARKET: Final = OrderType.MARKET
 _LIMIT: Final = OrderType.LIMIT
 _NOTHING: Final[tuple[VenueReport, ...]] = ()
-_EVERYTHING: Final = Capabilities(frozenset(OrderType), frozenset(TimeInForce), post_only=True, groups=True)
+_EVERYTHING: Final = Capabilities(
+    frozenset(OrderType), frozenset(TimeInForce), post_only=True, groups=True, shares_holdings=True
+)
 
 
 class PaperVenue:
@@ -45,6 +46,7 @@ class PaperVenue:
         self.capabilities = _EVERYTHING  # so no order has to be compared with them
         self._feed = feed
         self._matching = matching
+        self._waiting = matching.waiting
         self._needs_book = matching.fill_model.needs_book
         self._books: dict[Symbol, OrderBook | None] = {}
         self._matched_at: datetime | None = None
@@ -94,16 +96,22 @@ class PaperVenue:
 
     async def poll(self) -> tuple[VenueReport, ...]:
         """Match the bar the feed stands on, unless that was done, and report everything new."""
-        waiting = self._matching.waiting
-        if not waiting and not self._unreported:
+        waiting, unreported = self._waiting, self._unreported
+        if waiting:
+            now = self._feed.now
+            if now is not None and now != self._matched_at:
+                self._matched_at = now
+                if len(waiting) == 1:
+                    (symbol,) = waiting
+                    self._match(symbol, now)
+                else:
+                    for symbol in self._feed.symbols:
+                        if symbol in waiting:
+                            self._match(symbol, now)
+        if not unreported:
             return _NOTHING
-        now = self._feed.now
-        if waiting and now is not None and now != self._matched_at:
-            self._matched_at = now
-            self._match(waiting)
-        reports = tuple(self._unreported)
-        self._unreported.clear()
-        return reports
+        self._unreported = []
+        return tuple(unreported)
 
     def restore(
         self,
@@ -149,20 +157,15 @@ class PaperVenue:
         if self._needs_book:
             self._books[intent.symbol] = feed.book(intent.symbol)
 
-    def _match(self, waiting: Mapping[Symbol, object]) -> None:
-        feed, matching = self._feed, self._matching
-        for symbol in feed.symbols:
-            if symbol not in waiting:
-                continue
-            candle = feed.candle(symbol)
-            if candle is not None:
-                for report in matching.on_bar(candle, self._books.get(symbol)):
-                    self._unreported.append(_report(report))
-            elif feed.now is not None:
-                self._unreported += map(_report, matching.pass_by(symbol, feed.now))
-            if self._needs_book and symbol in waiting:
-                # What is known now is what the next bar is matched on.
-                self._books[symbol] = feed.book(symbol)
+    def _match(self, symbol: Symbol, now: datetime) -> None:
+        candle = self._feed.candle(symbol)
+        if candle is None:
+            self._unreported += map(_report, self._matching.pass_by(symbol, now))
+        else:
+            self._unreported += map(_report, self._matching.on_bar(candle, self._books.get(symbol)))
+        if self._needs_book and symbol in self._waiting:
+            # What is known now is what the next bar is matched on.
+            self._books[symbol] = self._feed.book(symbol)
 
 
 def _reference(intent: OrderIntent, quote: Quote) -> Decimal | None:
@@ -175,9 +178,9 @@ def _reference(intent: OrderIntent, quote: Quote) -> Decimal | None:
 
 
 def _report(report: MatchReport) -> VenueReport:
-    if isinstance(report, Ended):
-        return Closed(report.client_id, report.symbol, report.status, report.reason, report.at)
-    return Executed(report)
+    if isinstance(report, Fill):
+        return Executed(report)
+    return Closed(report.client_id, report.symbol, report.status, report.reason, report.at)
 
 
 def _view(order: Resting) -> VenueOrder:
@@ -189,6 +192,9 @@ def _view(order: Resting) -> VenueOrder:
         status=order.status,
         filled=intent.quantity - order.remaining,
         fills=order.fills,
+        terms=Terms(
+            intent.side, intent.order_type, intent.quantity, intent.limit_price, intent.trigger_price
+        ),
     )
 
 

@@ -166,7 +166,7 @@ class Reconciling(Settling):
             elif wrong := deviations(known.intent, seen):
                 message = f"{self._venue.name} holds {name} as another order: {'; '.join(wrong)}"
                 differences.append(_about_order("frozen", name, seen, known.remaining, message))
-                self._book.touched.add(seen.symbol)
+                self._book.touched.setdefault(seen.symbol, self._clock.now())
         self._strangers = tuple(strangers)
         return differences
 

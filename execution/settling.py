@@ -6,11 +6,12 @@ Nothing here sends an order. Every step is an event first; the book moves by eve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Final, Literal, assert_never
 
 from domain.clock import Clock
-from domain.errors import DeskError
+from domain.errors import DeskError, VenueError
 from domain.events import (
     DeskEvent,
     EventSink,
@@ -26,7 +27,8 @@ from domain.orders import TERMINAL, Fill, Order, OrderIntent, OrderStatus
 from domain.ports import Journal
 from execution.book import OrderBook
 from execution.facts import FactsSource
-from execution.venue import Closed, Executed, Venue, VenueOrder, VenueReport
+from execution.terms import deviations
+from execution.venue import Capabilities, Closed, Executed, Venue, VenueOrder, VenueReport
 from portfolio.portfolio import Portfolio
 
 NEVER_SEEN: Final = frozenset({OrderStatus.INTENDED, OrderStatus.SUBMITTING, OrderStatus.UNKNOWN})
@@ -75,12 +77,34 @@ class Settling:
         """The price of the newest stop armed for the position in `symbol`."""
         return self._book.stops.get(symbol)
 
-    def take_touched(self) -> Set[Symbol]:
-        """The symbols whose position or orders changed since this was last asked: the guardian's question."""
+    def take_touched(self) -> Mapping[Symbol, datetime]:
+        """The symbols whose position or orders changed since this was last asked, and when they first did."""
         touched = self._book.touched
         if touched:
-            self._book.touched = set()
+            self._book.touched = {}
         return touched
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the venue does."""
+        return self._venue.capabilities
+
+    async def read_back(self, order: Order) -> tuple[str, ...] | None:
+        """What the venue's own account of an order differs in, empty when it is as it was meant.
+
+        None when the venue does not tell, or does not answer. What it says of fills and ends is taken in.
+        """
+        try:
+            seen = await self._venue.lookup(order.client_id)
+        except (VenueError, TimeoutError, OSError):
+            return None
+        if seen is None:
+            self._vanished(order)
+            return ("the venue does not have it",)
+        if not order.is_terminal:
+            self._settle(order, seen, still_open=False)
+        wrong = deviations(order.intent, seen)
+        return wrong if wrong or seen.terms is not None else None
 
     def record(self, event: DeskEvent) -> None:
         """Journal an event that concerns orders or stops (in the open batch) and tell the listeners."""
@@ -101,6 +125,7 @@ class Settling:
                 if order is None:
                     self._notice("warning", f"{self._venue.name} closed {report.client_id}, not ours")
                 elif not order.is_terminal:
+                    self._book.touched.setdefault(report.symbol, min(report.at, self._clock.now()))
                     self._close(order, report.status, report.reason)
             case _:
                 assert_never(report)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from domain.orders import TERMINAL, OrderIntent
 from execution.venue import VenueOrder
+from risk.breaches import plain
 
 
 def deviations(intent: OrderIntent, seen: VenueOrder) -> tuple[str, ...]:
@@ -26,5 +29,9 @@ def deviations(intent: OrderIntent, seen: VenueOrder) -> tuple[str, ...]:
         ("trigger price", terms.trigger_price, intent.trigger_price),
     ):
         if theirs != ours:
-            said.append(f"its {name} is {theirs}, not {ours}")
+            said.append(f"its {name} is {_word(theirs)}, not {_word(ours)}")
     return tuple(said)
+
+
+def _word(value: Decimal | str | None) -> str:
+    return plain(value) if isinstance(value, Decimal) else str(value)

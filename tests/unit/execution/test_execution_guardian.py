@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from domain.events import Notice, StopArmed, StopsResumed
 from domain.halt import HaltState
 from domain.orders import Order, OrderStatus, OrderType, Origin
 from execution.scripted import Answer, ScriptedVenue
-from tests.faults.world import BTC, ETH, World, intent, sell, world
+from tests.faults.world import BTC, ETH, START, World, intent, sell, world
 
 
 def scripted(at: World) -> ScriptedVenue:
@@ -173,7 +174,7 @@ async def test_a_new_stop_that_fails_leaves_the_old_one_that_covers_everything()
     assert shape(w) == [(BTC, Decimal("0.1"), Decimal("38000"))]
 
 
-async def test_a_stop_of_unknown_fate_gets_one_sync_before_the_position_is_sold() -> None:
+async def test_a_stop_of_unknown_fate_gets_fifteen_seconds_before_the_position_is_sold() -> None:
     w = world()
     await w.buy()
     scripted(w).fill("s-000001-00", "0.5", "40000", w.clock.now())
@@ -181,6 +182,12 @@ async def test_a_stop_of_unknown_fate_gets_one_sync_before_the_position_is_sold(
     scripted(w).answers.append(Answer.LOSE_ANSWER)
     scripted(w).silent = True
     await w.guardian.check()
+    for seconds in (1, 15):
+        w.clock.set(START + timedelta(seconds=seconds))
+        await w.guardian.check()
+    assert len(guardian_orders(w)) == 1
+    w.clock.set(START + timedelta(seconds=17))
+    w.feed.now = w.clock.now()
     await w.guardian.check()
     stop, sale = guardian_orders(w)
     assert stop.status is OrderStatus.UNKNOWN
