@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.settings import Settings, VenueKey, VenueSection
+from domain.errors import ConfigError
 from domain.money import Symbol
 from domain.orders import Order
 from market.live.clock import VenueClock
@@ -77,9 +78,26 @@ async def open_world(settings: Settings, key: VenueKey, began: datetime | None) 
             origin=began,
         )
         await venue.line.measure()  # anew: the clock it measured against has just been set
+        await check_key(venue)
         yield VenueWorld(feed, clock, venue)
     finally:
         await venue.close()
+
+
+async def check_key(venue: CcxtVenue) -> None:
+    """Ask for the account. Raises ConfigError for keys that are refused, VenueError for anything else."""
+    from execution.exchanges.errors import Outcome
+    from execution.exchanges.line import LineFailed
+
+    try:
+        await venue.line.call("fetch_balance")
+    except LineFailed as failed:
+        if failed.outcome is Outcome.REFUSED:
+            raise ConfigError(
+                f"{venue.name} refuses the keys: {failed.message}",
+                fix="Check the pair in the environment, and that it is of this venue",
+            ) from failed
+        raise failed.as_venue_error() from failed
 
 
 def connection(told: VenueSection, key: VenueKey) -> Connection:

@@ -1,0 +1,47 @@
+"""The whole desk as a process against a simulated exchange on this machine, with only its address changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from domain.events import CycleRecorded, Notice, OrderUnknown, SessionStarted
+from memory.journal import SqliteJournal
+from tests.unit.app.rehearsing import SECRET, desk_process, exchange
+
+SPEED = 12
+
+
+@pytest.mark.parametrize("venue", ["binance", "gate"])
+def test_the_full_agent_loop_runs_with_only_the_address_changed(venue: str, tmp_path: Path) -> None:
+    with exchange(venue, speed=float(SPEED)) as there:
+        words = ("--venue", f"{venue}-testnet", "--venue-url", there.url, "--speed", SPEED)
+        asked = ("run", *words, "--timeframe", "1m", "--bars", 1, "--json")
+        ended = desk_process(tmp_path, *asked, **there.environment)
+        assert ended.returncode == 0, ended.stderr
+        told = json.loads(ended.stdout)
+        assert told["bars"] == told["cycles"] == 1
+        assert told["unknown_orders"] == 0
+        again = desk_process(tmp_path, *asked, **there.environment)
+        assert again.returncode == 0, again.stderr
+        resumed = json.loads(again.stdout)
+        assert resumed["resumed"] is True
+        assert resumed["session"] == told["session"]
+        assert resumed["bars"] == 2
+        assert resumed["orders"] == there.summary.events["new"] > 0
+        assert SECRET not in ended.stderr + ended.stdout + again.stderr
+
+    home = tmp_path / "home"
+    assert (home / "mode").read_text().strip() == f"{venue}-testnet"
+    journal = SqliteJournal(home / "desk.db", read_only=True)
+    journal.verify()
+    events = [event for _, event in journal.events()]
+    journal.close()
+    started = events[0]
+    assert isinstance(started, SessionStarted)
+    assert started.mode == "testnet"
+    assert sum(isinstance(event, CycleRecorded) for event in events) == 2
+    assert not [event for event in events if isinstance(event, OrderUnknown)]
+    assert not [event for event in events if isinstance(event, Notice) and event.level == "error"]
