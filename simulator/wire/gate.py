@@ -102,7 +102,7 @@ def _handler(api: GateHttp, endpoint: Endpoint) -> Handler:
             Asked(
                 request.method,
                 request.path,
-                request.rel_url.raw_query_string,
+                request.raw_path.partition("?")[2],
                 request.headers,
                 await request.read(),
                 request.remote or "",
