@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.bus import Bus
@@ -106,8 +106,14 @@ def costs_of(settings: Settings) -> dict[str, str]:
     """What trading is assumed to cost, in words for a report."""
     if settings.mode != "paper":
         return {"fees": f"those of {settings.venue.name}"}
+    from simulator.fees import rates
+
     costs = settings.costs
-    return {"maker": f"{costs.maker:f}", "taker": f"{costs.taker:f}", "slippage": costs.slippage}
+    fees, _ = rates(costs.venue, costs.turnover, costs.maker, costs.taker)
+    said = {"maker": f"{fees.maker:f}", "taker": f"{fees.taker:f}", "slippage": costs.slippage}
+    if costs.slippage == "none":
+        return said
+    return {**said, "impact": f"{costs.impact:f}", "latency": f"{costs.latency_ms} ms"}
 
 
 def build_feed(settings: Settings) -> Feed:
@@ -277,13 +283,27 @@ def _beginning(settings: Settings) -> datetime:
 
 
 def _matching(settings: Settings, feed: Feed, portfolio: Portfolio) -> Any:
-    from simulator.costs import BookWalk, FeeSchedule, NextOpen
+    from simulator.costs import BookWalk, NextOpen
+    from simulator.fees import rates
+    from simulator.impact import Impact
+    from simulator.latency import Latency
     from simulator.matching import MatchingCore
 
     costs = settings.costs
-    fill_model = BookWalk() if costs.slippage == "book" else NextOpen()
+    walk = BookWalk(
+        impact=Impact(costs.impact) if costs.impact else None,
+        latency=Latency(timedelta(milliseconds=costs.latency_ms)) if costs.latency_ms else None,
+        queue=costs.queue,
+    )
+    fees, ladder = rates(costs.venue, costs.turnover, costs.maker, costs.taker)
     return MatchingCore(
-        feed.instruments, FeeSchedule(costs.maker, costs.taker), fill_model, portfolio.balances()
+        feed.instruments,
+        fees,
+        walk if costs.slippage == "book" else NextOpen(),
+        portfolio.balances(),
+        ladder=ladder,
+        turnover=costs.turnover,
+        venue=costs.venue,
     )
 
 

@@ -169,11 +169,20 @@ class VenueSection(_Section):
 
 
 class CostsSection(_Section):
-    """What trading costs on the paper venue: fees as fractions of the notional, and slippage."""
+    """What trading costs on the paper venue: fees as fractions of the notional, and slippage.
 
-    maker: _Rate = Decimal("0.001")
-    taker: _Rate = Decimal("0.001")
+    `venue` brings that exchange's fee ladder, entered at a 30-day `turnover`, and its words for a refusal; a
+    rate that is given wins. `impact`, `latency_ms` and `queue` add to slippage "book" and not to "none".
+    """
+
+    venue: Literal["binance", "gate", "mexc", "coinbase"] | None = None
+    turnover: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] = Decimal(0)
+    maker: _Rate | None = None
+    taker: _Rate | None = None
     slippage: Literal["book", "none"] = "book"
+    impact: Annotated[Decimal, Field(ge=0, le=10)] = Decimal("0.5")
+    latency_ms: Annotated[int, Field(ge=0, le=5_000)] = 250
+    queue: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class DecisionSection(_Section):

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from domain.errors import VenueRejected
 from domain.instrument import Instrument
 from domain.money import ONE, ZERO
 from domain.orders import TRIGGERED, WITH_LIMIT, OrderIntent, OrderType, Side, TimeInForce
@@ -77,28 +78,28 @@ def terms_of(
     return Terms(trigger, intent.post_only, ends, intent.group)
 
 
-def own_in_the_way(
-    intent: OrderIntent, waiting: Iterable[Resting], reference: Decimal | None
-) -> Resting | None:
-    """The resting limit of the same account that the order would trade with, if there is one.
+def check_self_trade(intent: OrderIntent, waiting: Iterable[Resting], reference: Decimal | None) -> None:
+    """Raise VenueRejected when the order would trade with a limit of the same account that rests already.
 
     Self-trade prevention: the newcomer is refused, the resting order stays. A reduce-only order is never
     refused for this: getting smaller comes first, and in a market of bars it trades with others. Sleeping
     orders are not looked at, for the same reason.
     """
     if intent.reduce_only or intent.order_type in TRIGGERED:
-        return None
+        return
     buy = intent.side is Side.BUY
     price = reference if intent.order_type is _MARKET else intent.limit_price
     if price is None:
-        return None
+        return
     for order in waiting:
         rests_at = order.intent.limit_price
         if order.buy is buy or order.kind is not _LIMIT or rests_at is None:
             continue
         if price >= rests_at if buy else price <= rests_at:
-            return order
-    return None
+            own = order.intent.client_id
+            raise VenueRejected(
+                f"order {intent.client_id}: self-trade prevention: it would trade with its own {own}"
+            )
 
 
 def _check_post_only(intent: OrderIntent, reference: Decimal | None) -> None:

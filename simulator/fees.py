@@ -116,6 +116,7 @@ LADDERS: Final[Mapping[str, FeeLadder]] = {
     ),
 }
 """Fee ladders by venue."""
+_EVERYWHERE: Final = _ladder(("0", "0.001", "0.001"))
 
 _WITHDRAWAL: Final[Mapping[str, Mapping[str, str]]] = {
     "binance": {"BTC": "0.00003", "ETH": "0.0001", "SOL": "0.001", "XRP": "0.2", "USDT": "1", "USDC": "1"},
@@ -140,3 +141,23 @@ def withdrawal_fee(venue: str, currency: Currency) -> Decimal:
             f"no withdrawal fee for {currency} at {venue} is known", fix=f"Known: {', '.join(fees)}"
         )
     return Decimal(fees[currency])
+
+
+def rates(
+    venue: str | None, turnover: Decimal, maker: Decimal | None, taker: Decimal | None
+) -> tuple[FeeSchedule, FeeLadder | None]:
+    """The rates to begin with, and the ladder they follow from there; None when they stay as they are.
+
+    A rate that is given wins and stays; a missing one is that of the venue at this turnover, and without a
+    venue 0.1 %. Raises ConfigError for a venue without a ladder.
+    """
+    if venue is None:
+        ladder = _EVERYWHERE
+    elif venue in LADDERS:
+        ladder = LADDERS[venue]
+    else:
+        raise ConfigError(f"no fees are known of {venue!r}", fix=f"Known: {', '.join(LADDERS)}")
+    usual = ladder.at(turnover)
+    if maker is None and taker is None:
+        return usual, None if venue is None else ladder
+    return FeeSchedule(usual.maker if maker is None else maker, usual.taker if taker is None else taker), None

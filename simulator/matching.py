@@ -23,7 +23,7 @@ from domain.instrument import Instrument
 from domain.market import Candle, OrderBook
 from domain.money import ONE, ZERO, Currency, Symbol
 from domain.orders import TERMINAL, Fill, OrderIntent, OrderStatus, OrderType, TimeInForce
-from simulator.admission import check_filters, own_in_the_way, own_price, terms_of
+from simulator.admission import check_filters, check_self_trade, own_price, terms_of
 from simulator.costs import FeeSchedule, FillModel
 from simulator.exchange.rejection import Reason, Rejection
 from simulator.fees import FeeLadder, Turnover
@@ -72,6 +72,7 @@ class MatchingCore:
         self._venue = venue
         self._queue = fill_model.queue
         self._purse = Purse(balances)
+        self._balances, self._reserved = self._purse.balances, self._purse.reserved
         self._register = Register(self._purse)
         self._orders, self._open = self._register.orders, self._register.open
         self._till = Till(self._purse, fees, fill_model, ladder, Turnover(turnover))
@@ -119,28 +120,50 @@ class MatchingCore:
         trigger is reached. Raises VenueRejected for an unknown symbol, a broken filter, a missing price,
         terms that contradict each other, too small a balance, or a trade with itself.
         """
-        known = self._orders.get(intent.client_id)
+        client_id, symbol = intent.client_id, intent.symbol
+        known = self._orders.get(client_id)
         if known is not None:
             return known.venue_id
+        instrument = self.instruments.get(symbol)
         try:
-            instrument = self.instruments.get(intent.symbol)
             if instrument is None:
-                raise Rejection(Reason.UNKNOWN_SYMBOL, f"{intent.symbol} is not listed here")
+                raise Rejection(Reason.UNKNOWN_SYMBOL, f"{symbol} is not listed here")
+            market = intent.order_type is _MARKET
+            terms: Terms | None = None
             if (
-                reference is not None
-                and intent.order_type is _MARKET
+                reference
+                and market
                 and intent.time_in_force is _GTC
                 and not intent.post_only
                 and not intent.group
                 and intent.expires_at is None
             ):
-                price, terms = reference, None  # nearly every order: it has no terms to read
+                price = reference  # nearly every order: there are no terms to read
             else:
                 price, terms = own_price(intent, reference), terms_of(intent, instrument, at, reference)
-            return self._take_in(intent, instrument, at, price, terms)
+            quantity = intent.quantity
+            value = quantity * price
+            if (
+                not market
+                or quantity < instrument.min_quantity
+                or quantity > instrument.max_quantity
+                or quantity % instrument.step_size
+                or value < instrument.min_notional
+            ):
+                check_filters(intent, instrument, price)
+            order = Resting(intent, instrument, at, terms)
+            need: Decimal = self._need(order, price, value)
+            if need:
+                currency = instrument.quote if order.buy else instrument.base
+                if need > self._balances.get(currency, ZERO) - self._reserved.get(currency, ZERO):
+                    self._check_reach(order, need)
+            if symbol in self._open:
+                check_self_trade(intent, self._open[symbol].values(), price)
         except Rejection as refused:
             said = worded(refused, self._venue)
-            raise VenueRejected(f"order {intent.client_id}: {said}") from refused
+            raise VenueRejected(f"order {client_id}: {said}") from refused
+        self._register.admit(order, need)
+        return "sim-" + client_id
 
     def cancel(self, client_id: str, at: datetime) -> Ended:
         """End an open order. Raises NotFound when there is no such open order."""
@@ -187,8 +210,7 @@ class MatchingCore:
             order.status = OrderStatus.PARTIALLY_FILLED
             if order.asleep:
                 order.wake()
-        order.unit = self._unit(order, price)
-        self._register.admit(order, order.unit * order.remaining)
+        self._register.admit(order, self._need(order, price, price * order.remaining))
 
     def remember(self, fills: Iterable[Fill]) -> None:
         """Count what was traded before a restart into the turnover that fee rates follow."""
@@ -230,52 +252,26 @@ class MatchingCore:
 
     # -- how it is done
 
-    def _take_in(
-        self, intent: OrderIntent, instrument: Instrument, at: datetime, price: Decimal, terms: Terms | None
-    ) -> str:
-        """Check filters, balance and the account's own orders, and admit the order."""
-        quantity = intent.quantity
-        value = quantity * price
-        if (
-            intent.order_type is not _MARKET
-            or not instrument.min_quantity <= quantity <= instrument.max_quantity
-            or quantity % instrument.step_size
-            or value < instrument.min_notional
-        ):
-            check_filters(intent, instrument, price)
-        order = Resting(intent, instrument, at, terms)
+    def _need(self, order: Resting, price: Decimal, value: Decimal) -> Decimal:
+        """What an order reserves of the currency it spends; sets what one unit of it reserves."""
         if order.buy:
-            if intent.reduce_only:
+            if order.intent.reduce_only:
                 raise Rejection(Reason.BAD_PARAMETER, "a reduce-only buy has no short position to reduce")
-            order.unit = price * self._till.one_plus_taker
-            need = value * self._till.one_plus_taker
-        elif intent.reduce_only:
-            need = ZERO
-        else:
-            order.unit, need = ONE, quantity
-        if need:
-            self._afford(order, need)
-        others = self._open.get(intent.symbol)
-        if others is not None:
-            own = own_in_the_way(intent, others.values(), price)
-            if own is not None:
-                raise VenueRejected(
-                    f"order {intent.client_id}: self-trade prevention: it would trade with the account's own "
-                    f"{own.intent.client_id}"
-                )
-        self._register.admit(order, need)
-        return order.venue_id
+            rate = self._till.one_plus_taker
+            order.unit = price * rate
+            return value * rate
+        if order.intent.reduce_only:
+            return ZERO
+        order.unit = ONE
+        return order.remaining
 
-    def _afford(self, order: Resting, need: Decimal) -> None:
-        currency = order.spends
-        free = self._purse.free(currency)
-        if need <= free:
-            return
+    def _check_reach(self, order: Resting, need: Decimal) -> None:
+        """Raise Rejection unless what is free, and what its group has reserved, covers the need."""
+        free, currency = self._purse.free(order.spends), order.spends
         if order.terms is not None and order.terms.group:
             free = self._purse.reach_of_group(order.terms.group, currency)
-            if need <= free:
-                return
-        raise Rejection(Reason.INSUFFICIENT_BALANCE, f"it needs {need:f} {currency}, {free:f} is free")
+        if need > free:
+            raise Rejection(Reason.INSUFFICIENT_BALANCE, f"it needs {need:f} {currency}, {free:f} is free")
 
     def _match(
         self, waiting: Mapping[str, Resting], candle: Candle, book: OrderBook | None
@@ -334,11 +330,6 @@ class MatchingCore:
             return None
         return hit
 
-    def _unit(self, order: Resting, price: Decimal) -> Decimal:
-        if order.buy:
-            return price * self._till.one_plus_taker
-        return ZERO if order.intent.reduce_only else ONE
-
     def _execute(
         self,
         order: Resting,
@@ -353,7 +344,7 @@ class MatchingCore:
         till, intent, close_time = self._till, order.intent, candle.close_time
         want, short_of = order.remaining, ""
         if not order.buy:
-            held = self._purse.balances.get(order.instrument.base, ZERO)
+            held = self._balances.get(order.instrument.base, ZERO)
             if held < want:
                 want = order.instrument.quantity(max(held, ZERO))
                 short_of = f"nothing more of {order.instrument.base} is held"

@@ -86,7 +86,7 @@ class Resting:
         self.terms = terms
         self.kind = intent.order_type
         self.buy = intent.side is _BUY
-        self.at_once = intent.time_in_force in (_IOC, _FOK)
+        self.at_once = (tif := intent.time_in_force) is _IOC or tif is _FOK
         self.remaining: Decimal = intent.quantity
         self.unit = self.reserved = ZERO
         self.fills: tuple[Fill, ...] = ()
