@@ -219,6 +219,19 @@ def orders(
 
 
 @app.command()
+def execution(
+    symbol: Annotated[str | None, typer.Option(help="Only this symbol, for example BTC/USDT.")] = None,
+    by: Annotated[str, typer.Option(help="One row per venue, symbol or algorithm.")] = "venue",
+    home: _Home = None,
+    json: _Json = False,
+) -> None:
+    """Show how well orders were executed: shortfall, slippage, fill rate, latencies, refusals."""
+    from app.commands.execution import known_key, show_execution
+
+    show_execution(home, json, symbol=symbol, by=known_key(by))
+
+
+@app.command()
 def explain(
     order: Annotated[str, typer.Argument(help="A client order id; see desk orders --all.")],
     home: _Home = None,
