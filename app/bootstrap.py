@@ -229,7 +229,7 @@ def build_desk(
         orders.restore(past)
         engine.resume(past)
         last = tally.last.at if tally.last is not None else None
-        world.put_back(orders.open_orders(), last, portfolio)
+        world.put_back(orders.orders.values(), last, portfolio)
     return Desk(
         session=session,
         settings=settings,

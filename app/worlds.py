@@ -34,8 +34,8 @@ class World(Protocol):
         ...
 
     def put_back(self, orders: Iterable[Order], last: datetime | None, portfolio: Portfolio) -> None:
-        """After a restart: what was open at `last`, the close of the last bar that was worked through.
+        """After a restart: every order of the session, as of `last`, the close of the newest bar worked through.
 
-        A venue that remembers for itself ignores it.
+        What is still open goes on; what is over says what was traded, and which groups have ended.
         """
         ...
