@@ -34,7 +34,7 @@ class World(Protocol):
         ...
 
     def put_back(self, orders: Iterable[Order], last: datetime | None, portfolio: Portfolio) -> None:
-        """After a restart: every order of the session, as of `last`, the close of the newest bar worked through.
+        """After a restart: every order of the session, as they stood at `last`, a bar close.
 
         What is still open goes on; what is over says what was traded, and which groups have ended.
         """
