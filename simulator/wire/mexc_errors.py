@@ -13,9 +13,13 @@ class Code(Enum):
 
     UNKNOWN_ORDER = (-2011, 400, "Unknown order sent.")
     NO_SUCH_ORDER = (-2013, 400, "Order does not exist.")
+    OPTIONAL_PARAMETERS = (-1128, 400, "Combination of optional parameters invalid.")
     INVALID_SYMBOL = (-1121, 400, "Invalid symbol.")
     NOT_ALLOWED = (26, 400, "operation not allowed")
     KEY_REQUIRED = (400, 400, "api key required")
+    QUANTITY_SCALE = (400, 400, "quantity scale is invalid")
+    PRICE_SCALE = (400, 400, "price scale is invalid")
+    NOT_FOUND = (404, 404, "no such path")
     TOO_MANY_REQUESTS = (429, 429, "Too Many Requests")
     INTERNAL = (500, 500, "Internal error")
     UNAVAILABLE = (503, 503, "service not available, please try again")

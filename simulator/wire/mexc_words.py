@@ -17,6 +17,8 @@ Json = dict[str, Any]
 INTERVALS: Final = {"1m": "1m", "5m": "5m", "15m": "15m", "60m": "1h", "4h": "4h", "1d": "1d"}
 """MEXC's name of a bar length, and ours: an hour is `60m`."""
 ID_PREFIX: Final = "C02__"
+MADE_ID: Final = "~"
+"""What the exchange's stand-in for a missing client id starts with: nothing a client may send."""
 
 _CANCELLED: Final = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
@@ -33,6 +35,11 @@ def order_number(text: str) -> int | None:
     """The exchange's own number in an order id; None when it cannot be one."""
     tail = text.removeprefix(ID_PREFIX)
     return int(tail) if tail.isascii() and tail.isdigit() else None
+
+
+def own_id(client_id: str) -> str | None:
+    """The client's own id; None for an order that came without."""
+    return None if client_id.startswith(MADE_ID) else client_id
 
 
 def market(rules: MarketRules, fees: FeeSchedule, open_: bool) -> Json:
@@ -67,16 +74,16 @@ def market(rules: MarketRules, fees: FeeSchedule, open_: bool) -> Json:
 
 
 def currency(code: Currency) -> Json:
-    """One line of `capital/config/getall`. Nothing can be deposited or withdrawn here."""
+    """One line of `capital/config/getall`, as the venue has it; no deposit or withdrawal is simulated."""
     network = {
         "coin": code,
         "depositDesc": None,
-        "depositEnable": False,
+        "depositEnable": True,
         "minConfirm": 0,
         "name": code,
         "network": code,
         "netWork": code,
-        "withdrawEnable": False,
+        "withdrawEnable": True,
         "withdrawFee": "0",
         "withdrawIntegerMultiple": None,
         "withdrawMax": "0",
@@ -156,6 +163,20 @@ def aggregate_trade(trade: MarketTrade) -> Json:
     }
 
 
+def public_trade(trade: MarketTrade) -> Json:
+    """A line of `/trades`."""
+    return {
+        "id": None,
+        "price": number(trade.price),
+        "qty": number(trade.quantity),
+        "quoteQty": number(trade.price * trade.quantity),
+        "time": millis(trade.at),
+        "isBuyerMaker": trade.buyer_maker,
+        "isBestMatch": True,
+        "tradeType": "BID" if trade.buyer_maker else "ASK",
+    }
+
+
 def own_trade(trade: TradeView) -> Json:
     return {
         "symbol": ticker_symbol(trade.symbol),
@@ -172,7 +193,7 @@ def own_trade(trade: TradeView) -> Json:
         "isMaker": trade.maker,
         "isBestMatch": True,
         "isSelfTrade": False,
-        "clientOrderId": trade.client_id,
+        "clientOrderId": own_id(trade.client_id),
     }
 
 
@@ -214,7 +235,7 @@ def order(view: OrderView) -> Json:
         "symbol": ticker_symbol(view.symbol),
         "orderId": order_id(view.order_id),
         "orderListId": -1,
-        "clientOrderId": view.client_id,
+        "clientOrderId": own_id(view.client_id),
         "price": number(view.limit_price or ZERO),
         "origQty": number(view.quantity),
         "executedQty": number(view.filled),
