@@ -12,7 +12,7 @@ from domain.errors import ConfigError
 from domain.money import Symbol
 from domain.orders import Order
 from market.live.clock import VenueClock
-from market.live.feed import LiveFeed
+from market.live.feed import LiveFeed, set_clock
 
 if TYPE_CHECKING:
     from execution.exchanges.connect import Connection
@@ -57,31 +57,46 @@ class _PublicData:
 
 
 @contextlib.asynccontextmanager
-async def open_world(settings: Settings, key: VenueKey, began: datetime | None) -> AsyncIterator[VenueWorld]:
+async def open_world(
+    settings: Settings, key: VenueKey, began: datetime | None, *, clock: VenueClock | None = None
+) -> AsyncIterator[VenueWorld]:
     """Connect to the venue that the settings name, for a session that began then, or begins now.
 
+    `clock` follows the venue's time; without one it is counted by this machine, at the speed of the settings.
     Raises ConfigError for missing keys or an address that is not allowed, UnknownSymbol for a symbol that is
     not listed, DataError for answers that make no sense, VenueError when nobody answers.
     """
     from execution.exchanges.venue import open_venue
 
     symbols = tuple(Symbol(symbol) for symbol in settings.session.symbols)
-    clock = VenueClock(speed=settings.speed)
-    venue = await open_venue(connection(settings.venue, key), symbols, clock)
+    clock = clock or VenueClock(speed=settings.speed)
+    venue = await open_venue(connection(settings.venue, key, settings.speed), symbols, clock)
     try:
+        data = _PublicData(venue.line)
+        await _follow(venue.line, data, clock)
         feed = await LiveFeed.open(
-            _PublicData(venue.line),
+            data,
             venue.instruments,
             settings.session.timeframe,
             name=venue.name,
             clock=clock,
             origin=began,
         )
-        await venue.line.measure()  # anew: the clock it measured against has just been set
         await check_key(venue)
         yield VenueWorld(feed, clock, venue)
     finally:
         await venue.close()
+
+
+async def _follow(line: Line, data: _PublicData, clock: VenueClock) -> None:
+    """Set the clock by the venue, and measure the line's own difference anew: it was to the clock before."""
+    from execution.exchanges.line import LineFailed
+
+    try:
+        await set_clock(data, clock)
+        await line.measure()
+    except LineFailed as failed:
+        raise failed.as_venue_error() from failed
 
 
 async def check_key(venue: CcxtVenue) -> None:
@@ -100,7 +115,7 @@ async def check_key(venue: CcxtVenue) -> None:
         raise failed.as_venue_error() from failed
 
 
-def connection(told: VenueSection, key: VenueKey) -> Connection:
+def connection(told: VenueSection, key: VenueKey, speed: float = 1.0) -> Connection:
     """How to reach the venue that is named; live only where the settings say so."""
     from execution.exchanges.connect import Connection, Credentials
     from execution.exchanges.profiles import profile
@@ -114,6 +129,7 @@ def connection(told: VenueSection, key: VenueKey) -> Connection:
         credentials=Credentials(key.key.get_secret_value(), key.secret.get_secret_value()),
         rest_url=told.url,
         stream_url=stream,
+        paced=speed == 1,  # the connector counts in this machine's time
         live=LiveApproval(told.name, "the operator, by --confirm-live") if told.live else None,
     )
 
