@@ -16,6 +16,7 @@ SCRIPTS = Path(__file__).parent
 REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "backtesting": ("backtesting==0.6.6", "pandas==3.1.1", "numpy==2.4.6"),
     "nautilus": ("nautilus_trader==1.221.0", "pandas==2.3.3", "numpy==2.4.6", "pyarrow==26.0.1"),
+    "hftbacktest": ("hftbacktest==2.4.4", "numpy==2.2.6", "numba==0.68.1"),
 }
 
 

@@ -11,10 +11,8 @@ from simulator.orderbook.jit import compiled
 from simulator.orderbook.messages import Tif
 from simulator.orderbook.replay import Kind, State
 from simulator.orderbook.session import (
-    ASK,
-    ASKS,
-    BID,
-    BIDS,
+    BEST,
+    COUNT,
     FILLS,
     FIRST,
     LATENCY,
@@ -35,16 +33,16 @@ _NEVER = 2**63 - 1
 
 
 @compiled
-def _fill(session: Session, order_id: int, price: int, most: int, maker: bool) -> int:
+def _fill(orders: Any, fills: Any, numbers: Any, order_id: int, price: int, most: int, maker: bool) -> int:
     """Fill an order with at most so much; how much it was."""
-    order, numbers = session.orders[order_id], session.numbers
+    order = orders[order_id]
     quantity: int = min(order.left, most)
     if quantity <= 0:
         return 0
     row = numbers[FILLS]
-    if row == len(session.fills):
+    if row == len(fills):
         raise ValueError("more fills than the session has room for")
-    fill = session.fills[row]
+    fill = fills[row]
     fill[0], fill[1], fill[2], fill[3], fill[4] = numbers[NOW], order_id, price, quantity, maker
     numbers[FILLS] = row + 1
     numbers[POSITION] += quantity if order.buy else -quantity
@@ -55,48 +53,48 @@ def _fill(session: Session, order_id: int, price: int, most: int, maker: bool) -
 
 
 @compiled
-def _sweep(session: Session, buy: bool) -> None:
+def _sweep(orders: Any, own: Any, numbers: Any, buy: bool) -> None:
     """Take orders that no longer rest out of the queue of a side."""
-    queue, count = (session.own_bids, BIDS) if buy else (session.own_asks, ASKS)
+    side = int(buy)
     kept = 0
-    for place in range(session.numbers[count]):
-        if session.orders[queue[place]].state == _OPEN:
-            queue[kept] = queue[place]
+    for place in range(numbers[COUNT + side]):
+        if orders[own[side, place]].state == _OPEN:
+            own[side, kept] = own[side, place]
             kept += 1
-    session.numbers[count] = kept
+    numbers[COUNT + side] = kept
 
 
 @compiled
-def _rest(session: Session, order_id: int) -> None:
+def _rest(levels: Any, orders: Any, own: Any, numbers: Any, order_id: int) -> None:
     """Put an order into its side's queue: before worse prices, behind equal ones."""
-    order = session.orders[order_id]
-    queue, count = (session.own_bids, BIDS) if order.buy else (session.own_asks, ASKS)
-    place = session.numbers[count]
-    session.numbers[count] = place + 1
+    order = orders[order_id]
+    side = int(order.buy)
+    place = numbers[COUNT + side]
+    numbers[COUNT + side] = place + 1
     while place > 0:
-        other = session.orders[queue[place - 1]].price
+        other = orders[own[side, place - 1]].price
         if (other >= order.price) if order.buy else (other <= order.price):
             break
-        queue[place] = queue[place - 1]
+        own[side, place] = own[side, place - 1]
         place -= 1
-    queue[place] = order_id
+    own[side, place] = order_id
     order.state = _OPEN
-    levels = session.bids if order.buy else session.asks
-    at = order.price - session.numbers[LOWEST] + 1
-    order.ahead = float(levels[at].shown) if 0 < at < len(levels) - 1 else 0.0
+    at = order.price - numbers[LOWEST] + 1
+    inside = 0 < at < levels.shape[1] - 1
+    order.ahead = float(levels[side, at].shown) if inside else 0.0
 
 
 @compiled
-def _requeue(session: Session, order_id: int, before: int, now: int) -> None:
+def _requeue(orders: Any, numbers: Any, order_id: int, before: int, now: int) -> None:
     """Move an order up by the estimated cancellations ahead of it."""
-    order = session.orders[order_id]
+    order = orders[order_id]
     gone = before - now - order.traded
     behind = max(0.0, float(before - order.traded) - order.ahead)
     order.traded = 0
     ahead = order.ahead
     if gone > 0 and ahead > 0:
         front, back = 1.0, 1.0
-        for _ in range(session.numbers[POWER]):
+        for _ in range(numbers[POWER]):
             front, back = front * ahead, back * behind
         share = front / (front + back)
         from_behind = (1.0 - share) * gone
@@ -105,95 +103,91 @@ def _requeue(session: Session, order_id: int, before: int, now: int) -> None:
 
 
 @compiled
-def _level(session: Session, buy: bool, price: int, quantity: int) -> None:
+def _level(levels: Any, orders: Any, own: Any, numbers: Any, buy: bool, price: int, quantity: int) -> None:
     """A recorded level, and what it means for own orders at its price."""
-    numbers = session.numbers
-    levels = session.bids if buy else session.asks
+    side = int(buy)
     at = price - numbers[LOWEST] + 1
-    level = levels[at]
+    level = levels[side, at]
     before = level.shown
     level.taken = min(level.taken, max(0, level.taken - before + quantity))
     level.shown = quantity
-    best, step = (BID, -1) if buy else (ASK, 1)
+    step = -1 if buy else 1
     if quantity:
-        if (at - numbers[best]) * step < 0:
-            numbers[best] = at
-    elif at == numbers[best]:
-        while levels[at].shown == 0:
+        if (at - numbers[BEST + side]) * step < 0:
+            numbers[BEST + side] = at
+    elif at == numbers[BEST + side]:
+        while levels[side, at].shown == 0:
             at += step
-        numbers[best] = at
-    queue, count = (session.own_bids, numbers[BIDS]) if buy else (session.own_asks, numbers[ASKS])
-    for place in range(count):
-        if session.orders[queue[place]].price == price:
-            _requeue(session, queue[place], before, quantity)
+        numbers[BEST + side] = at
+    for place in range(numbers[COUNT + side]):
+        order_id = own[side, place]
+        if orders[order_id].price == price:
+            _requeue(orders, numbers, order_id, before, quantity)
 
 
 @compiled
-def _cross(session: Session, buy: bool) -> None:
+def _cross(levels: Any, orders: Any, own: Any, fills: Any, numbers: Any, buy: bool) -> None:
     """Whoever offers at an own order's price or better would have met it, once nobody is ahead."""
-    numbers = session.numbers
-    queue, count = (session.own_bids, numbers[BIDS]) if buy else (session.own_asks, numbers[ASKS])
-    levels, best, step = (session.asks, numbers[ASK], 1) if buy else (session.bids, numbers[BID], -1)
-    if count == 0:
-        return
-    lowest, top = numbers[LOWEST], len(levels) - 1
+    side, other, step = int(buy), int(not buy), 1 if buy else -1
+    lowest, top = numbers[LOWEST], levels.shape[1] - 1
     filled = 0
-    for place in range(count):
-        order_id = queue[place]
-        order = session.orders[order_id]
-        at = best
+    for place in range(numbers[COUNT + side]):
+        order_id = own[side, place]
+        order = orders[order_id]
+        at = numbers[BEST + other]
         if (order.price - (at + lowest - 1)) * step < 0:
             break
         while 0 < at < top and order.left > 0:
             reach = (order.price - (at + lowest - 1)) * step
             if reach < 0 or (reach == 0 and order.ahead > 0):
                 break
-            level = levels[at]
-            taken = _fill(session, order_id, order.price, level.shown - level.taken, True)
+            level = levels[other, at]
+            taken = _fill(orders, fills, numbers, order_id, order.price, level.shown - level.taken, True)
             level.taken += taken
             filled += taken
             at += step
     if filled:
-        _sweep(session, buy)
+        _sweep(orders, own, numbers, buy)
 
 
 @compiled
-def _traded(session: Session, buy: bool, price: int, quantity: int) -> None:
+def _traded(orders: Any, own: Any, fills: Any, numbers: Any, buy: bool, price: int, quantity: int) -> None:
     """A recorded trade: the one who came, a buyer when `buy`, would have met better own orders first."""
-    numbers = session.numbers
-    queue, count = (session.own_asks, numbers[ASKS]) if buy else (session.own_bids, numbers[BIDS])
+    side = int(not buy)
     left = reaching = quantity
-    for place in range(count):
-        order_id = queue[place]
-        order = session.orders[order_id]
+    for place in range(numbers[COUNT + side]):
+        order_id = own[side, place]
+        order = orders[order_id]
         if order.price == price:
             through = int(reaching - order.ahead)
             order.traded += quantity
             order.ahead = max(0.0, order.ahead - reaching)
             if through > 0:
-                left -= _fill(session, order_id, price, min(left, through - (reaching - left)), True)
+                left -= _fill(
+                    orders, fills, numbers, order_id, price, min(left, through - (reaching - left)), True
+                )
         elif (order.price < price) == buy:
-            left -= _fill(session, order_id, order.price, left, True)
+            left -= _fill(orders, fills, numbers, order_id, order.price, left, True)
             reaching = left
         else:
             break
     if left < quantity:
-        _sweep(session, not buy)
+        _sweep(orders, own, numbers, not buy)
 
 
 @compiled
-def _walk(session: Session, order_id: int, bound: int, fill: bool) -> int:
+def _walk(levels: Any, orders: Any, fills: Any, numbers: Any, order_id: int, bound: int, fill: bool) -> int:
     """Meet the other side up to the price `bound`: what was there for the order, or was filled."""
-    numbers, order = session.numbers, session.orders[order_id]
-    levels, at, step = (session.asks, numbers[ASK], 1) if order.buy else (session.bids, numbers[BID], -1)
-    lowest, top = numbers[LOWEST], len(levels) - 1
+    order = orders[order_id]
+    other, step = int(not order.buy), 1 if order.buy else -1
+    at, lowest, top = numbers[BEST + other], numbers[LOWEST], levels.shape[1] - 1
     found = 0
     wanted = order.left
     while 0 < at < top and found < wanted and (bound - (at + lowest - 1)) * step >= 0:
-        level = levels[at]
+        level = levels[other, at]
         free = level.shown - level.taken
         if fill:
-            free = _fill(session, order_id, at + lowest - 1, free, False)
+            free = _fill(orders, fills, numbers, order_id, at + lowest - 1, free, False)
             level.taken += free
         found += free
         at += step
@@ -201,34 +195,34 @@ def _walk(session: Session, order_id: int, bound: int, fill: bool) -> int:
 
 
 @compiled
-def _arrive(session: Session, request: Any) -> None:
+def _arrive(levels: Any, orders: Any, own: Any, fills: Any, numbers: Any, request: Any) -> None:
     """What an order or a cancel does at the venue."""
-    numbers, order_id = session.numbers, request.order_id
-    order = session.orders[order_id]
+    order_id = request.order_id
+    order = orders[order_id]
     if request.kind == _CANCEL:
         if order.state == _OPEN:
             order.state = _CANCELLED
-            _sweep(session, order.buy)
+            _sweep(orders, own, numbers, order.buy)
         return
     limit = request.kind == _LIMIT
-    top = len(session.asks) - 1
+    top = levels.shape[1] - 1
     if limit:
         bound = order.price
-        best = numbers[ASK] if order.buy else numbers[BID]
+        best = numbers[BEST + int(not order.buy)]
         reach = bound - (best + numbers[LOWEST] - 1)
         meets = 0 < best < top and (reach >= 0 if order.buy else reach <= 0)
         if request.post_only and meets:
             order.state = _REFUSED
             return
-        if request.tif == _FOK and _walk(session, order_id, bound, False) < order.left:
+        if request.tif == _FOK and _walk(levels, orders, fills, numbers, order_id, bound, False) < order.left:
             order.state = _EXPIRED
             return
     else:
         bound = numbers[LOWEST] + top if order.buy else numbers[LOWEST] - 1
-    _walk(session, order_id, bound, True)
+    _walk(levels, orders, fills, numbers, order_id, bound, True)
     if order.left:
         if limit and request.tif == _GTC:
-            _rest(session, order_id)
+            _rest(levels, orders, own, numbers, order_id)
         else:
             order.state = _EXPIRED
 
@@ -236,25 +230,29 @@ def _arrive(session: Session, request: Any) -> None:
 @compiled
 def advance(session: Session, until_ns: int) -> bool:
     """Let everything up to a time happen; False when nothing is left to happen after it."""
-    numbers, lowest = session.numbers, session.numbers[LOWEST]
-    count, ring = len(session.time_ns), len(session.requests)
+    # Reading an array out of the session counts its references, so it is done once.
+    levels, orders, own, fills = session.levels, session.orders, session.own, session.fills
+    numbers, requests = session.numbers, session.requests
+    times, trades, buys = session.time_ns, session.trade, session.buy
+    prices, quantities = session.price, session.quantity
+    count, ring, lowest = len(times), len(requests), numbers[LOWEST]
     while True:
         first = numbers[FIRST]
-        arrival = session.requests[first % ring].arrival if first < numbers[SENT] else _NEVER
+        arrival = requests[first % ring].arrival if first < numbers[SENT] else _NEVER
         bound = min(until_ns, arrival)
         row = numbers[NEXT]
-        while row < count and session.time_ns[row] <= bound:
-            numbers[NOW] = session.time_ns[row]
-            buy, price = session.buy[row], session.price[row]
-            if session.trade[row]:
-                if numbers[ASKS] if buy else numbers[BIDS]:
-                    _traded(session, buy, price, session.quantity[row])
+        while row < count and times[row] <= bound:
+            numbers[NOW] = times[row]
+            buy, price = buys[row], prices[row]
+            if trades[row]:
+                if numbers[COUNT + int(not buy)]:
+                    _traded(orders, own, fills, numbers, buy, price, quantities[row])
             else:
-                _level(session, buy, price, session.quantity[row])
-                if numbers[BIDS] and session.orders[session.own_bids[0]].price >= numbers[ASK] + lowest - 1:
-                    _cross(session, True)
-                if numbers[ASKS] and session.orders[session.own_asks[0]].price <= numbers[BID] + lowest - 1:
-                    _cross(session, False)
+                _level(levels, orders, own, numbers, buy, price, quantities[row])
+                if numbers[COUNT + 1] and orders[own[1, 0]].price >= numbers[BEST] + lowest - 1:
+                    _cross(levels, orders, own, fills, numbers, True)
+                if numbers[COUNT] and orders[own[0, 0]].price <= numbers[BEST + 1] + lowest - 1:
+                    _cross(levels, orders, own, fills, numbers, False)
             row += 1
         numbers[NEXT] = row
         if arrival > until_ns:
@@ -262,7 +260,7 @@ def advance(session: Session, until_ns: int) -> bool:
             return row < count or arrival < _NEVER
         numbers[NOW] = arrival
         numbers[FIRST] = first + 1
-        _arrive(session, session.requests[first % ring])
+        _arrive(levels, orders, own, fills, numbers, requests[first % ring])
 
 
 @compiled
@@ -315,15 +313,22 @@ def send_cancel(session: Session, order_id: int) -> None:
 @compiled
 def best_bid(session: Session) -> int:
     """The highest recorded bid in ticks; 0 when there is none."""
-    at: int = session.numbers[BID]
+    at: int = session.numbers[BEST + 1]
     return at + session.numbers[LOWEST] - 1 if at > 0 else 0
 
 
 @compiled
 def best_ask(session: Session) -> int:
     """The lowest recorded ask in ticks; 0 when there is none."""
-    at: int = session.numbers[ASK]
-    return at + session.numbers[LOWEST] - 1 if at < len(session.asks) - 1 else 0
+    at: int = session.numbers[BEST]
+    return at + session.numbers[LOWEST] - 1 if at < session.levels.shape[1] - 1 else 0
+
+
+@compiled
+def is_working(session: Session, order_id: int) -> bool:
+    """Whether an order is on its way or rests."""
+    state = session.orders[order_id].state
+    return state in (_SENT, _OPEN)
 
 
 @compiled

@@ -24,8 +24,20 @@ ORDER: Final = np.dtype(
 REQUEST: Final = np.dtype(
     [("arrival", "i8"), ("order_id", "i8"), ("kind", "u1"), ("tif", "u1"), ("post_only", "?")], align=True
 )
-# Places in `numbers`.
-NEXT, NOW, BID, ASK, BIDS, ASKS, FIRST, SENT, FILLS, POSITION, LATENCY, POWER, LOWEST = range(13)
+# Places in `numbers`; of BEST and COUNT there is one for each side, asks first: BEST + buy.
+NEXT, NOW, BEST, COUNT, FIRST, SENT, FILLS, POSITION, LATENCY, POWER, LOWEST = (
+    0,
+    1,
+    2,
+    4,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+)
 
 
 class Session(NamedTuple):
@@ -36,11 +48,9 @@ class Session(NamedTuple):
     buy: NDArray[np.bool_]
     price: NDArray[np.int64]
     quantity: NDArray[np.int64]
-    bids: NDArray[np.void]  # by price: level 1 is the lowest recorded one; both ends are sentinels
-    asks: NDArray[np.void]
+    levels: NDArray[np.void]  # asks and bids by price: level 1 is the lowest one; both ends are sentinels
     orders: NDArray[np.void]  # by order id
-    own_bids: NDArray[np.int64]  # ids of own resting orders, best price first, then oldest
-    own_asks: NDArray[np.int64]
+    own: NDArray[np.int64]  # ids of own resting asks and bids, best price first, then oldest
     requests: NDArray[np.void]  # a ring of what is on its way
     fills: NDArray[np.int64]  # time, order id, price, quantity, maker
     numbers: NDArray[np.int64]
@@ -67,11 +77,10 @@ def open_session(
     if highest - lowest >= WIDEST:
         raise ValueError(f"the recorded prices lie {highest - lowest} ticks apart, more than {WIDEST}")
     size = highest - lowest + 3
-    sides: list[Any] = [np.zeros(size, LEVEL) for _ in range(2)]
-    for side in sides:
-        side["shown"][[0, -1]] = 1
+    sides: Any = np.zeros((2, size), LEVEL)
+    sides["shown"][:, [0, -1]] = 1
     numbers = np.zeros(13, np.int64)
-    numbers[[NOW, ASK, LATENCY, POWER, LOWEST]] = (
+    numbers[[NOW, BEST, LATENCY, POWER, LOWEST]] = (
         recording.time_ns[0] if len(recording) else 0,
         size - 1,
         latency_ns,
@@ -84,11 +93,9 @@ def open_session(
         buy=np.ascontiguousarray(recording.buy),
         price=np.ascontiguousarray(recording.price),
         quantity=np.ascontiguousarray(recording.quantity),
-        bids=sides[0],
-        asks=sides[1],
+        levels=sides,
         orders=np.zeros(orders, ORDER),
-        own_bids=np.zeros(orders, np.int64),
-        own_asks=np.zeros(orders, np.int64),
+        own=np.zeros((2, orders), np.int64),
         requests=np.zeros(on_way, REQUEST),
         fills=np.zeros((4 * orders if fills is None else fills, 5), np.int64),
         numbers=numbers,
