@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
 
-from simulator.wire.faults import FaultKind, FaultPlan
+from simulator.wire.faults import Fault, FaultKind, FaultPlan
 
 _MOST_WAITING: Final = 20_000
 
@@ -26,7 +27,7 @@ class Outbox:
         self._socket = socket
         self._faults = faults
         self._waiting: asyncio.Queue[Message | None] = asyncio.Queue()
-        self._held: list[tuple[Message, bool]] = []
+        self._held: list[tuple[Message, Fault]] = []
         self._closed = False
 
     @property
@@ -42,28 +43,28 @@ class Outbox:
             self.close()
 
     def event(self, message: Message, text: str) -> None:
-        """Send an event of an account; a fault looks for its `match` in `text`."""
+        """Send an event of an account; a fault looks for its `match` in `text`.
+
+        One that is held back waits for the next event that the same fault would look at.
+        """
         fault = None if self._faults.idle else self._faults.event(text)
         kind = fault.kind if fault is not None else None
         if kind is FaultKind.DISCONNECT:
             self.close()
-        elif kind in (FaultKind.REORDER_EVENT, FaultKind.COALESCE_EVENT):
-            self._held.append((message, kind is FaultKind.REORDER_EVENT))
+        elif fault is not None and kind in (FaultKind.REORDER_EVENT, FaultKind.COALESCE_EVENT):
+            self._held.append((message, fault))
         elif kind is not FaultKind.MISSING_EVENT:
             copies = 2 if kind is FaultKind.DUPLICATE_EVENT else 1
-            self._release(message, copies)
+            self._release(message, text, copies)
 
-    def _release(self, message: Message, copies: int) -> None:
+    def _release(self, message: Message, text: str, copies: int) -> None:
         """Send a message with those that waited for it: before it, or after it when they are out of order."""
-        held, self._held = self._held, []
-        for early, late in held:
-            if not late:
-                self.say(early)
-        for _ in range(copies):
-            self.say(message)
-        for early, late in held:
-            if late:
-                self.say(early)
+        ready = [each for each in self._held if re.search(each[1].match, text)]
+        self._held = [each for each in self._held if each not in ready]
+        early = [held for held, fault in ready if fault.kind is FaultKind.COALESCE_EVENT]
+        late = [held for held, fault in ready if fault.kind is FaultKind.REORDER_EVENT]
+        for each in (*early, *[message] * copies, *late):
+            self.say(each)
 
     def close(self) -> None:
         """End the connection; what waits is not sent any more."""

@@ -130,10 +130,10 @@ class Wire:
         return to_ns(self.clock.now()) // 1_000_000
 
     async def ask(
-        self, method: str, path: str, key: str = "", headers: Mapping[str, str] | None = None, **params: Any
+        self, method: str, path: str, key: str = "", **params: Any
     ) -> tuple[int, Any, Mapping[str, str]]:
         """An unsigned request: status, JSON, headers."""
-        sent = {**({"X-MBX-APIKEY": key} if key else {}), **(headers or {})}
+        sent = {"X-MBX-APIKEY": key} if key else {}
         url = f"{self.server.url}{path if path.startswith('/') else '/api/v3/' + path}"
         text = urlencode(params)
         body = text if method in ("POST", "PUT") else None
