@@ -124,8 +124,7 @@ class QualityFold:
             case OrderSubmitted():
                 self._submitted(event)
             case OrderAccepted():
-                order = self._of(event.client_id)
-                order.acknowledged_at = order.acknowledged_at or event.at
+                self._accepted(event)
             case OrderFilled():
                 self._filled(event.fill)
             case OrderClosed():
@@ -207,6 +206,13 @@ class QualityFold:
         if order.parent:
             whole = self.algorithms[order.parent]
             whole.sent_at, whole.venue = whole.sent_at or event.at, whole.venue or event.venue
+
+    def _accepted(self, event: OrderAccepted) -> None:
+        order = self._of(event.client_id)
+        order.acknowledged_at = order.acknowledged_at or event.at
+        if order.parent:
+            whole = self.algorithms[order.parent]
+            whole.acknowledged_at = whole.acknowledged_at or event.at
 
     def _filled(self, fill: Fill) -> None:
         order = self._of(fill.client_id)
