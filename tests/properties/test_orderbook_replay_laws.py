@@ -11,6 +11,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.paper_fidelity import allowed
 from market.depth_files import Recording
 from simulator.orderbook.messages import Tif
 from simulator.orderbook.replay import BookReplay, Kind, OwnFill, Request, State
@@ -79,12 +80,12 @@ def recordings(draw: st.DrawFn) -> Recording:
 
 
 @st.composite
-def scripts(draw: st.DrawFn, makers: bool = False) -> list[tuple[int, Request]]:
+def scripts(draw: st.DrawFn) -> list[tuple[int, Request]]:
     made = []
     at = 0
     for order_id in range(draw(st.integers(1, 8))):
         at += draw(st.integers(0, 80))
-        passive = makers or draw(st.integers(0, 2)) > 0
+        passive = draw(st.integers(0, 2)) > 0
         kind = Kind.LIMIT if passive else draw(st.sampled_from((Kind.LIMIT, Kind.MARKET)))
         buy = draw(st.booleans())
         near = (LOW + 1, (LOW + HIGH) // 2) if buy else ((LOW + HIGH) // 2, HIGH - 1)
@@ -98,7 +99,7 @@ def scripts(draw: st.DrawFn, makers: bool = False) -> list[tuple[int, Request]]:
                     draw(st.integers(*near) if passive else st.integers(LOW - 2, HIGH + 2)),
                     draw(st.integers(1, 15)),
                     Tif.GTC if passive else draw(st.sampled_from(Tif)),
-                    post_only=makers or draw(st.booleans()),
+                    post_only=draw(st.booleans()),
                 ),
             )
         )
@@ -206,44 +207,37 @@ def test_no_fill_is_better_than_the_tape_allows(tape: Recording, script: Script,
         assert sum(fill.quantity for fill in fills) <= allowed
 
 
-@given(recordings(), scripts(makers=True), st.integers(1, 3))
-def test_what_a_level_showed_is_gone_before_an_order_behind_it_fills(
-    tape: Recording, script: Script, power: int
+@given(recordings(), st.integers(0, 300), st.booleans(), st.integers(1, 20), st.integers(1, 3))
+def test_an_order_that_rests_fills_no_more_and_no_earlier_than_the_tape_allows(
+    tape: Recording, at: int, buy: bool, quantity: int, power: int
 ) -> None:
-    """Whatever the queue model: without a trade or an offer through its price, the queue is taken whole.
+    """At every price, against a judge of its own, for whom every cancellation was ahead of the order."""
+    for price in range(LOW - 1, HIGH + 2):
+        sent = Request(Kind.LIMIT, 0, buy, price, quantity, post_only=True)
+        replay = play(tape, [(at, sent)], power=power)
+        if replay.fills:
+            most = dict(allowed(tape, buy, price, replay_time(tape, at)))
+            filled = 0
+            for fill in replay.fills:
+                filled += fill.quantity
+                assert fill.maker
+                assert fill.price == price
+                assert filled <= most[fill.time_ns]
 
-    Watched without cancellations ahead: every fall of a level is added to what can have left it.
-    """
-    replay = BookReplay(tape, power=power)
-    seen = 0
-    for at, request in [*script, (END, Request(Kind.CANCEL, script[0][1].order_id))]:
-        steps = sorted({int(time) for time in tape.time_ns if replay.now < time <= at})
-        for time in [*steps, at]:
-            before = {each.order_id: (each.ahead, each.state) for each in replay.orders.values()}
-            replay.advance(time)
-            for fill in replay.fills[seen:]:
-                ahead, state = before[fill.order_id]
-                if not fill.maker or state is not State.OPEN:
-                    continue
-                buy = replay.orders[fill.order_id].buy
-                rows = [row for row in range(len(tape)) if tape.time_ns[row] == fill.time_ns]
-                through = any(
-                    (tape.price[row] < fill.price if buy else tape.price[row] > fill.price)
-                    and tape.buy[row] != buy
-                    for row in rows
-                )
-                traded = sum(
-                    int(tape.quantity[row])
-                    for row in rows
-                    if tape.trade[row] and tape.buy[row] != buy and tape.price[row] == fill.price
-                )
-                emptied = any(
-                    not tape.trade[row] and tape.buy[row] == buy and tape.price[row] == fill.price
-                    for row in rows
-                )
-                assert through or emptied or traded >= ahead + fill.quantity or ahead == 0
-            seen = len(replay.fills)
-        replay.send(request)
+
+def replay_time(tape: Recording, at: int) -> int:
+    return max(at, int(tape.time_ns[0]))
+
+
+@given(recordings(), st.integers(0, 300), st.booleans(), st.integers(LOW, HIGH))
+def test_what_trades_through_an_order_fills_it(tape: Recording, at: int, buy: bool, price: int) -> None:
+    """Not better than the tape, but not worse either: the first trade through its price reaches it."""
+    replay = play(tape, [(at, Request(Kind.LIMIT, 0, buy, price, 1, post_only=True))])
+    through = (tape.price < price if buy else tape.price > price) & (tape.buy != buy) & (tape.time_ns > at)
+    times = tape.time_ns[tape.trade & through]
+    if replay.orders[0].state != State.REFUSED and len(times):
+        assert replay.orders[0].state == State.FILLED
+        assert replay.fills[0].time_ns <= times[0]
 
 
 def test_a_queue_moves_up_by_trades_and_by_the_stated_part_of_the_cancellations() -> None:
