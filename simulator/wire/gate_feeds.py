@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from domain.clock import EPOCH, Clock
@@ -16,9 +15,9 @@ from domain.money import Symbol
 from simulator.exchange.exchange import SimulatedExchange
 from simulator.exchange.model import Kline, MarketTrade
 from simulator.wire import gate_words as words
-from simulator.wire.figures import millis, number
+from simulator.wire.figures import millis
+from simulator.wire.levels import Levels, changes
 
-Levels = dict[Decimal, Decimal]
 _TICKER_EVERY: Final = timedelta(seconds=1)
 
 
@@ -163,12 +162,6 @@ class BookFeed(_Feed):
             row |= {"e": "depthUpdate", "E": millis(self._clock.now()) // 1000}
         yield {**row, "U": self._seen + 1, "u": depth.update_id, **changed}
         self._seen, self._bids, self._asks = depth.update_id, bids, asks
-
-
-def changes(old: Levels, new: Levels) -> list[list[str]]:
-    """The levels that turn one side of a book into another; a size of 0 takes a level away."""
-    gone = [[number(price), "0"] for price in old if price not in new]
-    return gone + [[number(price), number(size)] for price, size in new.items() if old.get(price) != size]
 
 
 class TopFeed(_Feed):

@@ -12,10 +12,11 @@ from simulator.exchange.exchange import SimulatedExchange
 from simulator.exchange.policy import ClientIdRule, Duplicates, FeeIn, Policy, one_tier
 from simulator.exchange.rejection import Rejection
 from simulator.orderbook.messages import SelfTrade
-from simulator.wire.faults import Fault, FaultKind, FaultPlan
+from simulator.wire.faults import Fault, FaultKind, FaultPlan, Operation
 from simulator.wire.mexc_errors import Code, MexcRefusal
 from simulator.wire.mexc_http import Asked, Endpoint, MexcHttp
 from simulator.wire.mexc_refusals import worded
+from simulator.wire.mexc_socket import stream
 from simulator.wire.mexc_words import MADE_ID
 from simulator.wire.server import Handler, guard
 
@@ -64,10 +65,11 @@ def routes(exchange: SimulatedExchange, faults: FaultPlan, clock: Clock) -> list
     """Every path MEXC answers here. `clock` is the venue's, which planned trouble may skew."""
     api = MexcHttp(exchange, clock)
     wording = _Wording(exchange)
-    return [
+    found = [
         web.route(each.method, each.path, guard(each.operation, _handler(api, each), faults, wording))
         for each in api.endpoints
     ]
+    return [*found, web.get("/ws", guard(Operation.STREAM, stream(api, faults), faults, wording))]
 
 
 def _handler(api: MexcHttp, endpoint: Endpoint) -> Handler:

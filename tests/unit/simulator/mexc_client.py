@@ -72,7 +72,7 @@ async def stage(*, pro: bool = False) -> AsyncIterator[Stage]:
 
     clock = LiveClock()
     exchange = quiet_exchange(clock)
-    async with serve(venue="mexc", exchange=exchange, clock=clock) as server:
+    async with serve(venue="mexc", exchange=exchange, clock=clock, pulse=0.02) as server:
         client = (ccxt.pro if pro else ccxt.async_support).mexc(options())
         point(client, server.url)
         try:

@@ -14,8 +14,8 @@ import pytest_asyncio
 
 from domain.orders import Side
 from simulator.wire.faults import Fault, FaultKind, Operation
-from simulator.wire.gate_feeds import changes
 from simulator.wire.gate_signing import channel_signature
+from simulator.wire.levels import changes
 from tests.unit.simulator.gate_client import BTC, KEY, SECRET, Stage, order, stage
 
 MARKET = "BTC/USDT"
@@ -203,7 +203,7 @@ async def test_what_cannot_be_subscribed_is_said(gate: Stage) -> None:
     ],
 )
 async def test_planned_trouble_with_events(gate: Stage, kind: FaultKind, expected: list[str]) -> None:
-    gate.server.faults.add(Fault(kind, match='"event":"put"', count=1))
+    gate.server.faults.add(Fault(kind, match="spot.orders", count=1))
     async with aiohttp.ClientSession() as session:
         socket = await _socket(gate, session)
         assert (await _subscribe(socket, "spot.orders", ["BTC_USDT"]))["result"]["status"] == "success"
