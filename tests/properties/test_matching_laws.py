@@ -9,85 +9,30 @@ from decimal import ROUND_CEILING, Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import VenueRejected
-from domain.market import Candle, OrderBook
+from domain.market import Candle
 from domain.money import ZERO
-from domain.orders import Fill, OrderIntent, OrderType, Side, TimeInForce
-from simulator.costs import FEE_GRID, BookWalk, FeeSchedule, FillModel, NextOpen
-from simulator.matching import MatchingCore, MatchReport
+from domain.orders import OrderIntent, OrderType, Side, TimeInForce
+from simulator.costs import FEE_GRID, BookWalk, NextOpen
+from simulator.filling import Till
+from simulator.impact import Impact
+from simulator.latency import Latency
 from simulator.register import Ended
-from tests.scenarios.stage import BTC, COIN, HOUR, INSTRUMENT, START, USDT, bar, book, order
-
-BARS = 6
-FEES = FeeSchedule(maker=Decimal("0.0007"), taker=Decimal("0.0013"))
-CASH, COINS = Decimal(3000), Decimal(20)
-cents = st.integers(8_000, 12_000).map(lambda value: f"{value / 100:.2f}")
-
-
-@st.composite
-def candles(draw: st.DrawFn) -> list[Candle]:
-    made = []
-    for index in range(BARS):
-        prices = sorted(draw(st.tuples(cents, cents, cents, cents)), key=Decimal)
-        first, last = draw(st.sampled_from(((1, 2), (2, 1), (0, 3), (3, 0))))
-        volume = draw(st.sampled_from(("0", "7.5", "40", "1000")))
-        made.append(bar(index, prices[first], prices[3], prices[0], prices[last], volume))
-    return made
-
-
-@st.composite
-def intents(draw: st.DrawFn) -> list[tuple[int, OrderIntent]]:
-    """Orders, each with the bar at whose open it can fill first."""
-    made = []
-    for number in range(draw(st.integers(1, 6))):
-        kind = draw(st.sampled_from(("market", "limit", "stop")))
-        price = draw(cents)
-        side = draw(st.sampled_from(Side))
-        when = draw(st.integers(0, BARS - 1))
-        intent = order(
-            f"o{number}",
-            side,
-            f"{draw(st.integers(100, 15_000)) / 1000:.3f}",
-            at=START + when * HOUR,
-            limit=price if kind == "limit" else None,
-            trigger=price if kind == "stop" else None,
-            tif=draw(st.sampled_from(TimeInForce)),
-            reduce_only=side is Side.SELL and draw(st.booleans()),
-        )
-        made.append((when, intent))
-    return made
-
-
-BOOK = book(
-    [("99.97", "0.5"), ("99.90", "1"), ("99.50", "3"), ("99", "2")],
-    [("100.03", "0.5"), ("100.10", "1"), ("100.50", "3"), ("101", "2")],
+from simulator.triggers import trigger_of
+from tests.properties.matching_worlds import (
+    ALL_TERMS,
+    BOOK,
+    CASH,
+    COINS,
+    FEES,
+    Model,
+    candles,
+    fills,
+    intents,
+    models,
+    run,
 )
-models = st.sampled_from(((NextOpen(), None), (BookWalk(Decimal("0.3")), BOOK), (BookWalk(Decimal(1)), None)))
-Model = tuple[FillModel, OrderBook | None]
-
-
-def run(
-    tape: Sequence[Candle], orders: Sequence[tuple[int, OrderIntent]], model: Model, *, twice: bool = False
-) -> tuple[list[tuple[Candle, MatchReport]], MatchingCore, dict[str, OrderIntent]]:
-    core = MatchingCore({BTC: INSTRUMENT}, FEES, model[0], {USDT: CASH, COIN: COINS})
-    taken: dict[str, OrderIntent] = {}
-    seen: list[tuple[Candle, MatchReport]] = []
-    for index, candle in enumerate(tape):
-        for when, intent in orders:
-            if when == index:
-                try:
-                    core.submit(intent, candle.open_time, candle.open)
-                except VenueRejected:
-                    continue
-                taken[intent.client_id] = intent
-        seen += [(candle, report) for report in core.on_bar(candle, model[1])]
-        if twice:
-            seen += [(candle, report) for report in core.on_bar(candle, model[1])]
-    return seen, core, taken
-
-
-def fills(seen: Sequence[tuple[Candle, MatchReport]]) -> list[tuple[Candle, Fill]]:
-    return [(candle, report) for candle, report in seen if isinstance(report, Fill)]
+from tests.scenarios.order_plans_by_type import sleeper
+from tests.scenarios.stage import COIN, INSTRUMENT, START, USDT, order
 
 
 @given(candles(), intents(), models)
@@ -111,6 +56,9 @@ def test_money_and_coins_are_conserved(
         assert found.remaining == taken[client_id].quantity - quantity >= 0
     if not core.open_orders():
         assert (core.free(USDT), core.free(COIN)) == (cash, coins)
+    for order_over in core.orders():
+        if order_over not in core.open_orders():
+            assert order_over.reserved == 0
 
 
 @given(candles(), intents(), models)
@@ -132,33 +80,46 @@ def test_no_price_is_better_than_the_market_or_worse_than_the_limit(
         intent, sign = taken[fill.client_id], 1 if fill.side is Side.BUY else -1
         assert INSTRUMENT.on_price_grid(fill.price)
         assert INSTRUMENT.on_quantity_grid(fill.quantity)
-        if intent.order_type is OrderType.LIMIT and intent.limit_price is not None:
-            assert sign * fill.price <= sign * intent.limit_price
-            if fill.maker:
-                beyond = candle.low if fill.side is Side.BUY else candle.high
-                assert sign * beyond < sign * intent.limit_price
-            continue
-        triggered = trigger_bar(tape, intent)
-        if intent.order_type is OrderType.STOP:
-            assert triggered is not None
-            assert triggered.open_time <= candle.open_time
-        if triggered is not candle:
+        limit, trigger = intent.limit_price, intent.trigger_price
+        if limit is not None:
+            assert sign * fill.price <= sign * limit
+        if fill.maker:
+            assert fill.price == limit
+            beyond = sign * (candle.low if fill.side is Side.BUY else candle.high)
+            assert beyond <= sign * fill.price
+            assert beyond < sign * fill.price or model[0] is ALL_TERMS  # the one that keeps a queue
+        elif fill.filled_at == candle.open_time:
             assert sign * fill.price >= sign * candle.open
-        elif intent.trigger_price is not None:
-            assert sign * fill.price >= sign * intent.trigger_price
-            assert sign * fill.price >= sign * candle.open
+        else:
+            assert trigger is not None
+            if intent.trailing is None:
+                assert sign * fill.price >= sign * trigger
+            else:
+                assert sign * fill.price >= sign * best_trail(tape, intent, candle)
+        if trigger is not None and intent.trailing is None:
+            assert first_reached(tape, intent).open_time <= candle.open_time
 
 
-def trigger_bar(tape: Sequence[Candle], intent: OrderIntent) -> Candle | None:
-    """The first bar that reaches a stop; from then on it is a market order."""
-    trigger = intent.trigger_price
-    if trigger is None:
-        return None
-    for candle in tape:
-        reached = candle.high >= trigger if intent.side is Side.BUY else candle.low <= trigger
-        if candle.open_time >= intent.created_at and reached:
-            return candle
-    return None
+def best_trail(tape: Sequence[Candle], intent: OrderIntent, upto: Candle) -> Decimal:
+    """Where a trail would stand if all of this bar counted: no fill inside it is better than that."""
+    assert intent.trailing is not None
+    assert intent.trigger_price is not None
+    lived = [each for each in tape if intent.created_at <= each.open_time <= upto.open_time]
+    if intent.side is Side.BUY:
+        return min(intent.trigger_price, min(each.low for each in lived) * (1 + intent.trailing))
+    highest = max(each.high for each in lived) * (1 - intent.trailing)
+    return max(intent.trigger_price, highest)
+
+
+def first_reached(tape: Sequence[Candle], intent: OrderIntent) -> Candle:
+    """The first bar that reaches the trigger of an order that filled."""
+    trigger = trigger_of(intent, INSTRUMENT)
+    return next(
+        candle
+        for candle in tape
+        if candle.open_time >= intent.created_at
+        and (trigger.reached(candle.high) or trigger.reached(candle.low))
+    )
 
 
 @given(candles(), intents(), models)
@@ -210,3 +171,121 @@ def test_all_orders_of_a_bar_share_its_volume(tape: list[Candle], count: int) ->
     for candle in tape:
         taken = sum((fill.quantity for each, fill in fills(seen) if each is candle), ZERO)
         assert taken <= candle.volume * Decimal("0.3")
+
+
+@given(candles(), intents(), models)
+def test_of_a_group_only_one_ever_fills(
+    tape: list[Candle], orders: list[tuple[int, OrderIntent]], model: Model
+) -> None:
+    seen, core, taken = run(tape, orders, model)
+    done = [(candle, taken[fill.client_id]) for candle, fill in fills(seen) if taken[fill.client_id].group]
+    later = [(None, each.intent) for each in core.open_orders()]
+    for number, (candle, winner) in enumerate(done):
+        for _, other in (*done[number:], *later):
+            if other.group == winner.group and other.client_id != winner.client_id:
+                assert other.created_at > candle.open_time  # it was not there when the winner filled
+
+
+@given(candles(), intents(), models)
+def test_post_only_is_never_taker(
+    tape: list[Candle], orders: list[tuple[int, OrderIntent]], model: Model
+) -> None:
+    seen, _, taken = run(tape, orders, model)
+    assert all(fill.maker for _, fill in fills(seen) if taken[fill.client_id].post_only)
+
+
+@given(candles(), intents(), models)
+def test_nothing_fills_at_or_after_its_date_and_it_ends_at_the_first_close_from_then(
+    tape: list[Candle], orders: list[tuple[int, OrderIntent]], model: Model
+) -> None:
+    seen, core, taken = run(tape, orders, model)
+    for _, fill in fills(seen):
+        ends = taken[fill.client_id].expires_at
+        assert ends is None or fill.filled_at < ends
+    for _, report in seen:
+        if isinstance(report, Ended) and "its date" in report.reason:
+            ends = taken[report.client_id].expires_at
+            assert ends is not None
+            assert report.at == min(candle.close_time for candle in tape if candle.close_time >= ends)
+    still_open = [each.intent.expires_at for each in core.open_orders()]
+    assert all(ends is None or ends > tape[-1].close_time for ends in still_open)
+
+
+@given(candles(), st.sampled_from(Side), st.integers(1, 20))
+def test_a_trail_never_moves_back(tape: list[Candle], side: Side, percent: int) -> None:
+    start = "80" if side is Side.SELL else "120"
+    intent = sleeper("a", OrderType.TRAILING_STOP, side, "1", start, trailing=str(Decimal(percent) / 100))
+    trigger = trigger_of(intent, INSTRUMENT)
+    sign = 1 if side is Side.SELL else -1
+    for candle in tape:
+        before = trigger.price
+        met = trigger.meet(candle)
+        assert sign * trigger.price >= sign * before
+        assert INSTRUMENT.on_price_grid(trigger.price)
+        if met is not None:
+            assert candle.low <= met[1] <= candle.high
+            break
+
+
+quantities = st.integers(1, 10**6).map(lambda value: Decimal(value) / 1000)
+
+
+@given(candles(), quantities, quantities)
+def test_impact_grows_with_size_and_no_cost_is_a_gain(
+    tape: list[Candle], one: Decimal, other: Decimal
+) -> None:
+    impact, latency = Impact(), Latency()
+    for candle in tape:
+        small, large = sorted((impact.share(one, candle), impact.share(other, candle)))
+        assert 0 <= small <= large
+        assert small == impact.share(min(one, other), candle)
+        assert latency.share(candle) >= 0
+        assert latency.delay(candle) >= Decimal("0.25")
+
+
+@given(candles(), intents())
+def test_no_term_of_the_cost_model_makes_a_market_order_cheaper(
+    tape: list[Candle], orders: list[tuple[int, OrderIntent]]
+) -> None:
+    plain = [
+        (when, replace(order(intent.client_id, intent.side, "0.5"), created_at=intent.created_at))
+        for when, intent in orders[:1]
+    ]
+    bare = fills(run(tape, plain, (BookWalk(Decimal("0.5")), BOOK))[0])
+    dear = fills(run(tape, plain, (replace(ALL_TERMS, queue=None), BOOK))[0])
+    for (_, one), (_, other) in zip(bare, dear, strict=True):
+        assert one.quantity == other.quantity
+        assert other.price >= one.price if one.side is Side.BUY else other.price <= one.price
+
+
+@given(candles(), intents())
+def test_the_short_way_of_a_market_order_is_the_long_way(
+    tape: list[Candle], orders: list[tuple[int, OrderIntent]]
+) -> None:
+    """Market orders on their own and among others, whole at the open: both ways, to the last digit."""
+    world: Model = (NextOpen(), None)
+    mostly = [
+        (
+            when,
+            replace(order(intent.client_id, intent.side, str(intent.quantity)), created_at=intent.created_at),
+        )
+        if number % 3
+        else (when, intent)
+        for number, (when, intent) in enumerate(orders)
+    ]
+    short = run(tape, mostly, world)
+    way, Till.at_open = Till.at_open, lambda self, order, candle: None  # type: ignore[method-assign]
+    try:
+        long = run(tape, mostly, world)
+    finally:
+        Till.at_open = way  # type: ignore[method-assign]
+    assert short[0] == long[0]
+    for one, other in zip(short[1].orders(), long[1].orders(), strict=True):
+        assert (one.status, one.remaining, one.reserved, one.fills) == (
+            other.status,
+            other.remaining,
+            other.reserved,
+            other.fills,
+        )
+    assert short[1].balances == long[1].balances
+    assert (short[1].free(USDT), short[1].free(COIN)) == (long[1].free(USDT), long[1].free(COIN))

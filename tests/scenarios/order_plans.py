@@ -41,6 +41,11 @@ class Over:
 
 
 @dataclass(frozen=True)
+class Cancelled(Over):
+    """An order that was cancelled, not expired: another of its group was first."""
+
+
+@dataclass(frozen=True)
 class Plan:
     name: str
     bars: tuple[Candle, ...]

@@ -14,9 +14,11 @@ from execution.paper import PaperVenue
 from execution.venue import Closed, Executed, VenueReport
 from simulator.costs import FeeSchedule
 from simulator.matching import MatchingCore
-from tests.scenarios.order_plans import PLANS, Filled, Over, Plan
+from tests.scenarios.order_plans import PLANS, Cancelled, Filled, Over, Plan
+from tests.scenarios.order_plans_by_type import TYPE_PLANS
 from tests.scenarios.stage import BTC, COIN, HOUR, INSTRUMENT, START, USDT, StageFeed, approve
 
+ALL = (*PLANS, *TYPE_PLANS)
 FEES = FeeSchedule(maker=Decimal("0.001"), taker=Decimal("0.002"))
 
 
@@ -36,8 +38,8 @@ async def play(plan: Plan) -> tuple[list[tuple[int, VenueReport]], PaperVenue, M
 
 def told(index: int, report: VenueReport) -> Filled | Over:
     if isinstance(report, Closed):
-        assert report.status is OrderStatus.EXPIRED
-        return Over(index, report.client_id, report.reason)
+        over = {OrderStatus.EXPIRED: Over, OrderStatus.CANCELLED: Cancelled}[report.status]
+        return over(index, report.client_id, report.reason)
     fill = report.fill
     at_open = fill.filled_at == START + index * HOUR
     if not at_open:
@@ -53,13 +55,14 @@ def told(index: int, report: VenueReport) -> Filled | Over:
     )
 
 
-@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+@pytest.mark.parametrize("plan", ALL, ids=lambda plan: plan.name)
 async def test_order_plan(plan: Plan) -> None:
     seen, venue, core = await play(plan)
     happened = [told(index, report) for index, report in seen]
     assert len(happened) == len(plan.expected), happened
     for actual, expected in zip(happened, plan.expected, strict=True):
         if isinstance(expected, Over) and isinstance(actual, Over):
+            assert type(actual) is type(expected)
             assert (actual.bar, actual.client_id) == (expected.bar, expected.client_id)
             assert expected.reason in actual.reason
         else:
@@ -72,7 +75,7 @@ async def test_order_plan(plan: Plan) -> None:
         assert core.free(COIN) == core.balances[COIN]
 
 
-@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+@pytest.mark.parametrize("plan", ALL, ids=lambda plan: plan.name)
 async def test_order_plan_again_is_the_same_to_the_letter(plan: Plan) -> None:
     first, _, _ = await play(plan)
     second, _, _ = await play(plan)
