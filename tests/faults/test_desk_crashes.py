@@ -15,83 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from domain.events import DeskEvent
 from domain.money import ZERO
 from domain.orders import TERMINAL, OrderStatus, OrderType, Side
 from execution.scripted import Answer, ScriptedVenue
-from execution.venue import VenueOrder, VenueReport
 from memory.journal import SqliteJournal
-from risk.approval import ApprovedOrder
+from tests.faults.boundaries import Died, Fate, MortalJournal, MortalVenue
 from tests.faults.world import BTC, ETH, START, StillFeed, World, intent, sell, world
-
-
-class Died(BaseException):
-    """The process is gone: nothing in the desk may catch this."""
-
-
-@dataclass
-class Fate:
-    """Counts the moments of a life and ends it at one of them. A moment is e.g. "before place"."""
-
-    deadly: int | None = None
-    deadly_name: tuple[str, int] | None = None
-    names: list[str] = field(default_factory=list)
-
-    def moment(self, name: str) -> None:
-        self.names.append(name)
-        by_name = self.deadly_name is not None and (
-            name == self.deadly_name[0] and self.names.count(name) == self.deadly_name[1]
-        )
-        if by_name or len(self.names) - 1 == self.deadly:
-            self.deadly = self.deadly_name = None
-            raise Died(name)
-
-
-class MortalJournal:
-    def __init__(self, inner: SqliteJournal, fate: Fate) -> None:
-        self.inner = inner
-        self.fate = fate
-
-    def append(self, event: DeskEvent) -> None:
-        self.fate.moment(f"before {event.kind}")
-        self.inner.append(event)
-        self.fate.moment(f"after {event.kind}")
-
-    def commit(self) -> None:
-        self.fate.moment("before commit")
-        self.inner.commit()
-        self.fate.moment("after commit")
-
-
-class MortalVenue(ScriptedVenue):
-    """The venue outlives the desk; only the desk's calls to it are deadly."""
-
-    def __init__(self, fate: Fate) -> None:
-        super().__init__()
-        self.fate = fate
-
-    async def place(self, order: ApprovedOrder) -> str:
-        self.fate.moment("before place")
-        venue_id = await super().place(order)
-        self.fate.moment("after place")
-        return venue_id
-
-    async def cancel(self, client_id: str) -> None:
-        self.fate.moment("before cancel")
-        await super().cancel(client_id)
-        self.fate.moment("after cancel")
-
-    async def lookup(self, client_id: str) -> VenueOrder | None:
-        self.fate.moment("before lookup")
-        found = await super().lookup(client_id)
-        self.fate.moment("after lookup")
-        return found
-
-    async def poll(self) -> tuple[VenueReport, ...]:
-        self.fate.moment("before poll")
-        reports = await super().poll()
-        self.fate.moment("after poll")  # the venue will not say these again: only a look-up will
-        return reports
 
 
 @dataclass
@@ -104,14 +33,14 @@ class Lives:
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.venue = MortalVenue(self.fate)
+        self.venue = ScriptedVenue()
         self._journal: SqliteJournal | None = None
 
     async def born(self) -> World:
         if self._journal is not None:
             self._journal._connection.close()  # dead: nothing of the open batch is written
         self._journal = SqliteJournal(self.path)
-        w = world(MortalJournal(self._journal, self.fate), self.venue, feed=self.feed)
+        w = world(MortalJournal(self._journal, self.fate), MortalVenue(self.venue, self.fate), feed=self.feed)
         w.desk.restore(event for _, event in self._journal.events())
         self.said += await w.desk.reconcile()
         await w.guardian.resume()

@@ -1,0 +1,487 @@
+"""A process that dies right before or right after any commit and any call to the venue, and the next one.
+
+A *ground* is the world outside the process: a venue, its market and the clock. It lives on. A *story* is what
+is wanted of the desk, step by step: after a death the next process restores, reconciles and resumes, and is
+asked for the same again. Whatever certainly did not arrive is decided anew; nothing else is sent twice. So in
+the end every story has come out as if nobody had died.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from domain.clock import SimulatedClock
+from domain.events import DeskEvent, EquityMarked
+from domain.halt import HaltState
+from domain.instrument import Instrument
+from domain.money import ZERO, Currency, Money, Price, Quantity, Symbol
+from domain.orders import Fill, Order, OrderIntent, OrderStatus, OrderType, Side, client_order_id
+from domain.ports import Journal
+from execution.algorithms.worker import AlgorithmWorker
+from execution.facts import FactsSource
+from execution.guardian import StopGuardian
+from execution.order_desk import OrderDesk
+from execution.venue import Balance, Capabilities, Venue, VenueOrder, VenueReport
+from market.feed import Feed
+from memory.journal import MemoryJournal
+from portfolio.portfolio import Portfolio
+from risk.approval import ApprovedOrder
+from risk.limits import RiskLimits
+
+UNDER_WAY = frozenset({OrderStatus.UNKNOWN, OrderStatus.SUBMITTING, OrderStatus.CANCELLING})
+_ROUNDS = 40
+_TRIES = 5
+
+
+class Died(BaseException):
+    """The process is gone: nothing in the desk may catch this."""
+
+
+@dataclass
+class Fate:
+    """Counts the moments of a life and ends it at one of them. A moment is e.g. "before place".
+
+    `deadly` is its number from 0, `deadly_name` a name and which of that name, from 1. `by_signal` ends the
+    real process, with SIGKILL; otherwise Died unwinds to whoever plays the next one.
+    """
+
+    deadly: int | None = None
+    deadly_name: tuple[str, int] | None = None
+    by_signal: bool = False
+    names: list[str] = field(default_factory=list)
+
+    def moment(self, name: str) -> None:
+        self.names.append(name)
+        by_name = self.deadly_name is not None and (
+            name == self.deadly_name[0] and self.names.count(name) == self.deadly_name[1]
+        )
+        if by_name or len(self.names) - 1 == self.deadly:
+            self.deadly = self.deadly_name = None
+            if self.by_signal:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise Died(name)
+
+
+class MortalJournal:
+    """A journal at whose every boundary the process may die."""
+
+    def __init__(self, inner: Journal, fate: Fate) -> None:
+        self.inner = inner
+        self.fate = fate
+
+    def append(self, event: DeskEvent) -> None:
+        self.fate.moment(f"before {event.kind}")
+        self.inner.append(event)
+        self.fate.moment(f"after {event.kind}")
+
+    def commit(self) -> None:
+        self.fate.moment("before commit")
+        self.inner.commit()
+        self.fate.moment("after commit")
+
+
+class MortalVenue:
+    """A process's line to a venue that outlives it; at every call the process may die."""
+
+    def __init__(self, inner: Venue, fate: Fate) -> None:
+        self.inner = inner
+        self.fate = fate
+        self.name = inner.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.inner.capabilities
+
+    async def place(self, order: ApprovedOrder) -> str:
+        self.fate.moment("before place")
+        told = await self.inner.place(order)
+        self.fate.moment("after place")
+        return told
+
+    async def cancel(self, client_id: str) -> None:
+        self.fate.moment("before cancel")
+        await self.inner.cancel(client_id)
+        self.fate.moment("after cancel")
+
+    async def lookup(self, client_id: str) -> VenueOrder | None:
+        self.fate.moment("before lookup")
+        found = await self.inner.lookup(client_id)
+        self.fate.moment("after lookup")
+        return found
+
+    async def open_orders(self) -> tuple[VenueOrder, ...]:
+        self.fate.moment("before open_orders")
+        found = await self.inner.open_orders()
+        self.fate.moment("after open_orders")
+        return found
+
+    async def poll(self) -> tuple[VenueReport, ...]:
+        self.fate.moment("before poll")
+        reports = await self.inner.poll()
+        self.fate.moment("after poll")  # the venue may not say these again: only a look-up will
+        return reports
+
+    async def balances(self) -> Mapping[Currency, Balance]:
+        self.fate.moment("before balances")
+        found = await self.inner.balances()
+        self.fate.moment("after balances")
+        return found
+
+    async def fills(self, since: datetime) -> tuple[Fill, ...]:
+        self.fate.moment("before fills")
+        found = await self.inner.fills(since)
+        self.fate.moment("after fills")
+        return found
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Seen:
+    """An order as the venue itself has it; what is open of it is what still can happen."""
+
+    client_id: str
+    order_type: str
+    side: str
+    price: Decimal | None
+    left: Decimal
+    filled: Decimal
+    open: bool
+
+
+class Ground(Protocol):
+    """The world outside the process. Times and prices are its own; nothing of it is lost with a process."""
+
+    clock: SimulatedClock
+    symbol: Symbol
+    instruments: Mapping[Symbol, Instrument]
+    capital: Money
+    limits: RiskLimits
+    price: Decimal
+    quantity: Decimal
+
+    @property
+    def feed(self) -> Feed: ...
+
+    def connect(self) -> Venue:
+        """A new process's line to the venue."""
+        ...
+
+    def put_back(self, venue: Venue, desk: OrderDesk, portfolio: Portfolio) -> None:
+        """Tell the line what the desk's restored journal knows, as the desk does at its start."""
+        ...
+
+    def pass_time(self) -> None:
+        """A moment goes by for everybody; orders at market are executed."""
+        ...
+
+    def fill_bids(self, quantity: Decimal) -> None:
+        """The market sells up to so much to the resting buy orders."""
+        ...
+
+    def rise(self) -> None:
+        """The price goes up, to where a profit is taken."""
+        ...
+
+    def fall(self) -> None:
+        """The price goes down, through the stop."""
+        ...
+
+    def orders(self) -> list[Seen]:
+        """Every order the venue ever took in."""
+        ...
+
+    def held(self) -> Mapping[Currency, Decimal]:
+        """What the account holds at the venue."""
+        ...
+
+
+class Process:
+    """One life of the desk: everything in it is gone with it but the journal's commits."""
+
+    def __init__(self, ground: Ground, journal: Journal, venue: Venue, seen: list[DeskEvent]) -> None:
+        self.ground = ground
+        self.journal = journal
+        self.portfolio = Portfolio(ground.capital, ground.instruments)
+        halt = HaltState.ACTIVE
+        self.desk = OrderDesk(
+            venue=venue,
+            portfolio=self.portfolio,
+            facts=FactsSource(self.portfolio, ground.feed, lambda: halt, ground.limits),
+            limits=ground.limits,
+            journal=journal,
+            clock=ground.clock,
+            publish=seen.append,
+        )
+        self.guardian = StopGuardian(self.desk, self.portfolio, ground.feed, ground.clock, session="s")
+        self.worker = AlgorithmWorker(
+            self.desk,
+            ground.clock,
+            quote=ground.feed.quote,
+            instruments=ground.instruments,
+            halt=lambda: halt,
+        )
+        self.bars = 0
+
+    async def begin(self, past: list[DeskEvent], venue: Venue) -> None:
+        """What every start does, in this order: restore, reconcile, stops, time, algorithms."""
+        self.desk.restore(past)
+        self.worker.restore(past)
+        self.bars = sum(isinstance(event, EquityMarked) for event in past)
+        self.ground.put_back(venue, self.desk, self.portfolio)
+        await self.desk.reconcile()
+        self._mark()
+        await self.guardian.resume()
+        await self.desk.tick()
+        await self.worker.tick()
+        self.journal.commit()
+
+    async def tick(self) -> None:
+        """What every moment does, in the order of the engine."""
+        await self.desk.sync()
+        self._mark()
+        await self.guardian.check()
+        await self.desk.tick()
+        await self.worker.tick()
+        account, now = self.portfolio, self.ground.clock.now()
+        marks = {symbol: position.mark for symbol, position in account.positions.items()}
+        self.desk.record(
+            EquityMarked(
+                self.bars,
+                account.equity,
+                account.cash,
+                account.peak_equity,
+                account.day_start_equity,
+                marks,
+                now,
+            )
+        )
+        self.bars += 1
+        self.journal.commit()
+
+    def _mark(self) -> None:
+        quote = self.ground.feed.quote(self.ground.symbol)
+        if quote is not None:
+            self.portfolio.mark({self.ground.symbol: quote.last}, self.ground.clock.now())
+
+    async def settle(self) -> None:
+        """Let time pass until no order's fate is unknown and nothing is under way."""
+        for _ in range(_ROUNDS):
+            if not any(order.status in UNDER_WAY for order in self.desk.orders.values()):
+                return
+            self.ground.pass_time()
+            await self.tick()
+        raise AssertionError(
+            f"not settled: {[(each.client_id, each.status) for each in self.desk.open_orders()]}"
+        )
+
+    async def want(self, wish: Wish) -> Order:
+        """The wish, sent until it certainly arrived; what arrived is not wished again."""
+        for attempt in range(_TRIES):
+            order = await self.desk.submit(wish(self, attempt))
+            await self.settle()
+            if not order.is_terminal or order.filled:
+                return order
+            assert order.status is OrderStatus.EXPIRED, f"{order.client_id}: {order.status}, {order.note}"
+        raise AssertionError(f"{order.client_id} never arrived: {order.note}")
+
+    async def want_moved(self, old: Order, wish: Wish) -> Order:
+        """`old` replaced by the wish; when it made way and the new one did not arrive, the wish alone."""
+        for attempt in range(_TRIES):
+            intent = wish(self, attempt)
+            known = self.desk.orders.get(intent.client_id)
+            if known is not None:
+                new = known
+            elif old.is_terminal:
+                new = await self.desk.submit(intent)
+            else:
+                new = await self.desk.replace(old.client_id, intent)
+            await self.settle()
+            if not new.is_terminal or new.filled or old.filled == old.intent.quantity:
+                return new
+        raise AssertionError(f"{new.client_id}: {new.status}, {new.note}")
+
+
+Wish = Callable[[Process, int], OrderIntent]
+"""The intent for an attempt; each attempt has a client id of its own."""
+
+Step = tuple[Callable[[], None] | None, Callable[[Process], Awaitable[object]]]
+"""What the market does first (once), then what the desk does (again after a death)."""
+
+Story = Callable[[Ground], list[Step]]
+
+
+def wish(
+    ground: Ground,
+    number: int,
+    side: Side,
+    quantity: Decimal | Callable[[Process], Decimal],
+    *,
+    limit: Decimal | None = None,
+    profit: Decimal | None = None,
+    stop: Decimal | None = None,
+    trailing: Decimal | None = None,
+) -> Wish:
+    """An order of the story: a limit order with a limit, else at market; number apart from its retries."""
+
+    def make(process: Process, attempt: int) -> OrderIntent:
+        leg = number * 10 + attempt
+        return OrderIntent(
+            client_id=client_order_id("s", 1, leg),
+            session="s",
+            cycle=1,
+            leg=leg,
+            symbol=ground.symbol,
+            side=side,
+            quantity=Quantity(quantity if isinstance(quantity, Decimal) else quantity(process)),
+            order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+            created_at=ground.clock.now(),
+            reduce_only=side is Side.SELL,
+            limit_price=None if limit is None else Price(limit),
+            protective_stop=None if stop is None else Price(stop),
+            take_profit=None if profit is None else Price(profit),
+            trailing=trailing,
+        )
+
+    return make
+
+
+class Lives:
+    """One ground, one journal, and the processes that live on them one after the other."""
+
+    def __init__(self, ground: Ground, fate: Fate) -> None:
+        self.ground = ground
+        self.fate = fate
+        self.kept = MemoryJournal()
+        self.seen: list[DeskEvent] = []
+        self.deaths = 0
+
+    async def born(self) -> Process:
+        past = [event for _, event in self.kept.events()]
+        self.kept = MemoryJournal()  # what the dead one had not committed is gone with it
+        for event in past:
+            self.kept.append(event)
+        self.kept.commit()
+        line = self.ground.connect()
+        process = Process(
+            self.ground, MortalJournal(self.kept, self.fate), MortalVenue(line, self.fate), self.seen
+        )
+        await process.begin(past, line)
+        return process
+
+    async def tell(self, story: Story) -> Process:
+        """The story to its end, born again after each death, everything checked after each birth."""
+        process: Process | None = None
+        for market, act in story(self.ground):
+            if market is not None:
+                market()
+            while True:
+                try:
+                    if process is None:
+                        process = await self.born()
+                        await process.settle()
+                        check(process)
+                    await act(process)
+                    process.journal.commit()  # what was not is asked for again, as a bar is run again
+                    break
+                except Died:
+                    process = None
+                    self.deaths += 1
+        while process is None:
+            try:
+                process = await self.born()
+            except Died:
+                self.deaths += 1
+        await process.settle()
+        return process
+
+
+def check(process: Process) -> None:
+    """One live effect each, the ledger as the venue has it, and every position with its stop."""
+    ground, desk = process.ground, process.desk
+    at_venue = ground.orders()
+    ids = [each.client_id for each in at_venue]
+    assert len(ids) == len(set(ids)), "an order was sent twice"
+    for each in at_venue:
+        order = desk.orders[each.client_id]
+        assert order.filled == each.filled, f"{each.client_id}: {order.filled} booked, {each.filled} filled"
+        assert order.is_terminal is not each.open, f"{each.client_id} is {order.status}"
+    for order in desk.open_orders():
+        assert order.client_id in ids, f"{order.client_id} hangs in the air: {order.status}"
+    wishes = [each for each in at_venue if each.client_id.count("-") == 2 and (each.open or each.filled)]
+    numbers = [int(each.client_id[-2:]) // 10 for each in wishes]
+    assert len(numbers) == len(set(numbers)), f"a wish came true twice: {wishes}"
+    ours = {name: amount for name, amount in process.portfolio.balances().items() if amount}
+    theirs = {name: amount for name, amount in ground.held().items() if amount}
+    assert ours == theirs, f"the books say {ours}, the venue {theirs}"
+    check_protected(process)
+    process.portfolio.check()
+
+
+def check_protected(process: Process) -> None:
+    """Stops, or sales on their way, for all of every position; none without a position."""
+    desk = process.desk
+    for symbol, position in process.portfolio.positions.items():
+        selling = [each for each in desk.open_orders() if each.intent.symbol == symbol]
+        stops = [each for each in selling if each.intent.guards and each.intent.trigger_price is not None]
+        leaving = [each for each in selling if each.intent.order_type is OrderType.MARKET]
+        stopped = sum((each.remaining for each in stops), ZERO)
+        going = sum((each.remaining for each in leaving), ZERO)
+        held = position.quantity
+        assert symbol in process.guardian._watched or stopped + going >= held, f"{stopped} of {held} {symbol}"
+        assert stopped <= held, f"{stopped} of stops for {held} {symbol}"
+    for order in desk.open_orders():
+        assert not order.intent.guards or order.intent.symbol in process.portfolio.positions, order.client_id
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a story came out: what is held and what still rests, whatever the orders are called."""
+
+    held: tuple[tuple[str, Decimal], ...]
+    resting: tuple[tuple[str, str, str, Decimal], ...]
+
+
+def ending(process: Process) -> Ending:
+    held = tuple(
+        sorted((name, amount.normalize()) for name, amount in process.ground.held().items() if amount)
+    )
+    resting = sorted(
+        (each.order_type, each.side, str(each.price), each.left.normalize())
+        for each in process.ground.orders()
+        if each.open
+    )
+    return Ending(held, tuple(resting))
+
+
+async def die_everywhere(
+    ground: Callable[[], Ground], story: Story, *, every: int = 1, same: bool = True
+) -> Counter[str]:
+    """Tell the story once in peace, then once for each moment (or each `every`-th) with a death at it.
+
+    Returns how many deaths there were by name. Raises AssertionError naming the moment.
+    `same` demands that every telling ends as the peaceful one.
+    """
+    calm = Lives(ground(), Fate())
+    process = await calm.tell(story)
+    check(process)
+    wanted = ending(process)
+    died: Counter[str] = Counter()
+    for deadly in range(0, len(calm.fate.names), every):
+        lives = Lives(ground(), Fate(deadly))
+        name = calm.fate.names[deadly]
+        try:
+            process = await lives.tell(story)
+            assert lives.deaths == 1, "nobody died"
+            check(process)
+            if same:
+                assert ending(process) == wanted
+        except AssertionError as error:
+            raise AssertionError(f"death at moment {deadly}, {name}: {error}") from error
+        died[name] += 1
+    return died
