@@ -20,13 +20,20 @@ _MOST_HINTS: Final = 10_000
 Hint = tuple[str, str, str]
 """Symbol, the venue's order id, the venue's client id ("" when the event does not say)."""
 
+_Reader = Callable[[Mapping[str, Any]], Hint]
+_ORDERS: Final = "orders"
+_TRADES: Final = "trades"
+
 
 class UserStream:
-    """Follows orders and executions of one account until it is closed; reconnects with growing waits."""
+    """Follows orders and executions of one account until it is closed; reconnects with growing waits.
+
+    `changed` is set by every event and every break: whoever waits for it may poll at once. A stream counts
+    as `connected` from its first event on: until then nobody knows whether it is listening.
+    """
 
     def __init__(self, connection: Connection, client: Any) -> None:
         self.changed = asyncio.Event()
-        self.connected = False
         self.events = 0
         self.breaks = 0
         self.last_error = ""
@@ -34,6 +41,8 @@ class UserStream:
         self._client = client
         self._hints: dict[Hint, None] = {}
         self._gap = True
+        self._heard: set[str] = set()
+        self._broken: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -41,15 +50,20 @@ class UserStream:
         """Begin to follow. A stream that cannot be had yet is tried again in the background."""
         stream = cls(connection, stream_client(connection, milliseconds))
         stream._tasks = [
-            asyncio.create_task(stream._follow(stream._client.watch_orders, _order_hint)),
-            asyncio.create_task(stream._follow(stream._client.watch_my_trades, _trade_hint)),
+            asyncio.create_task(stream._follow(_ORDERS, stream._client.watch_orders, _order_hint)),
+            asyncio.create_task(stream._follow(_TRADES, stream._client.watch_my_trades, _trade_hint)),
         ]
         return stream
+
+    @property
+    def connected(self) -> bool:
+        """Whether events come in, as far as anybody can tell."""
+        return _ORDERS in self._heard and not self._broken
 
     def take_gap(self) -> bool:
         """Whether events may have been missed since this was last asked."""
         gap, self._gap = self._gap, False
-        return gap
+        return gap or not self.connected
 
     def take_hints(self) -> tuple[Hint, ...]:
         """The orders that events named since this was last asked, oldest first, each once."""
@@ -64,21 +78,24 @@ class UserStream:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await close(self._client)
 
-    async def _follow(self, watch: Callable[[], Any], hint: Callable[[Mapping[str, Any]], Hint]) -> None:
+    async def _follow(self, name: str, watch: Callable[[], Any], hint: _Reader) -> None:
         wait = _FIRST_WAIT
         while True:
             try:
                 events = await watch()
             except Exception as error:  # noqa: BLE001  a stream that breaks is a gap, whatever broke it
-                self._broke(error)
+                self._broke(name, error)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
                 continue
             wait = _FIRST_WAIT
-            self.connected = True
-            self._take(events, hint)
+            self._take(name, events, hint)
 
-    def _take(self, events: object, hint: Callable[[Mapping[str, Any]], Hint]) -> None:
+    def _take(self, name: str, events: object, hint: _Reader) -> None:
+        if name not in self._heard:
+            self._gap = True  # what came before this event may not have been listened to
+        self._heard.add(name)
+        self._broken.discard(name)
         for event in events if isinstance(events, Iterable) else ():
             if isinstance(event, Mapping):
                 self.events += 1
@@ -88,8 +105,9 @@ class UserStream:
             self._gap = True
         self.changed.set()
 
-    def _broke(self, error: Exception) -> None:
-        self.connected = False
+    def _broke(self, name: str, error: Exception) -> None:
+        self._heard.discard(name)
+        self._broken.add(name)
         self.breaks += 1
         self._gap = True
         self.last_error = f"{type(error).__name__} {redact(str(error), self._connection.credentials.secrets)}"

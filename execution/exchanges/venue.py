@@ -294,14 +294,18 @@ class CcxtVenue:
             return
         if stream is not None:
             for symbol, venue_id, venue_client_id in stream.take_hints():
-                known = self._known.of_venue_id(symbol, venue_id) or self._known.of_venue_client_id(
-                    venue_client_id
-                )
-                if known is None:
-                    continue
-                if not known.venue_id and venue_id:  # its answer was lost, or is still on its way
-                    self._known.named(known, venue_id)
-                self._known.dirty.add(known.client_id)
+                self._hinted(symbol, venue_id, venue_client_id)
+
+    def _hinted(self, symbol: str, venue_id: str, venue_client_id: str) -> None:
+        known = self._known.of_venue_id(symbol, venue_id) or self._known.of_venue_client_id(venue_client_id)
+        if known is None:  # a stranger's, or what a trigger of ours became
+            for each in self._known.live():
+                if each.symbol == symbol and self._settling.in_trigger_book(each):
+                    self._known.dirty.add(each.client_id)
+            return
+        if not known.venue_id and venue_id:  # its answer was lost, or is still on its way
+            self._known.named(known, venue_id)
+        self._known.dirty.add(known.client_id)
 
 
 def _id_of(answer: object) -> str:

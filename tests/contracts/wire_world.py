@@ -5,8 +5,9 @@ The market is empty but for what a test puts there: `quote` makes the other side
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -71,6 +72,22 @@ class WireWorld:
             time_in_force=TimeInForce.IOC,
         )
         self.exchange.place(TAKER, order)
+
+    async def listening(self) -> None:
+        """Make events of the desk's account, in real time, until its stream has brought one of them."""
+        stream = self.venue.stream
+        if stream is None:
+            raise AssertionError("this world has no stream")
+        far = NewOrder(BTC, Side.BUY, OrderType.LIMIT, Decimal(1), limit_price=Decimal(50))
+        for _ in range(600):
+            placed = self.exchange.place(DESK, far).order
+            self.exchange.cancel(DESK, BTC, order_id=placed.order_id)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stream.changed.wait(), 0.05)
+            stream.changed.clear()
+            if stream.connected:
+                return
+        raise AssertionError(f"no event came: {stream.last_error}")
 
     def orders(self, symbol: Symbol = BTC) -> tuple[OrderView, ...]:
         """Every order the venue ever took from the desk: what its effects are counted by."""

@@ -38,10 +38,14 @@ FAULTS: dict[str, Fault] = {
     "418": _on(FaultKind.BAN, retry_after=5),
     "skew": Fault(FaultKind.SKEW, seconds=30.0),
 }
-STREAM_FAULTS: dict[str, Fault] = {
+EVENT_FAULTS: dict[str, Fault] = {
     "duplicate-event": Fault(FaultKind.DUPLICATE_EVENT),
     "missing-event": Fault(FaultKind.MISSING_EVENT),
+    "reordered-event": Fault(FaultKind.REORDER_EVENT, probability=0.5, seed=1),
+    "coalesced-event": Fault(FaultKind.COALESCE_EVENT, probability=0.5, seed=2),
+    "disconnect": Fault(FaultKind.DISCONNECT, count=1),
 }
+_STREAMED = ("binance", "gate")  # where the account's own stream is followed
 VENUES = ("binance", "gate", "mexc")
 KINDS = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP)
 _TRIES = 4
@@ -164,6 +168,8 @@ class _case:  # noqa: N801  reads as a function
         await at.settle()
         at.check_books()
         at.world.quote(Side.SELL, "50", "100")
+        if at.world.venue.stream is not None:
+            await at.world.listening()
         return Case(at, self._kind, before=len(at.at_venue()))
 
     async def __aexit__(self, *error: object) -> None:
@@ -227,3 +233,40 @@ async def test_amend(case: Case, fault: str, step: Operation) -> None:
     assert old.is_terminal
     price = None if case.kind is OrderType.MARKET else "94" if case.kind is OrderType.LIMIT else "81"
     case.check_one_effect(new, price=price)
+
+
+async def _market_acts(case: Case, order: Order) -> None:
+    """The market does something to a resting order: a part of it is filled, or a stop fires."""
+    world = case.at.world
+    if case.kind is OrderType.LIMIT:
+        world.hit(Side.SELL, "0.4", "90")
+    elif case.kind is OrderType.STOP:
+        world.quote(Side.BUY, "5", "79")
+        world.hit(Side.SELL, "1", "79")
+    for _ in range(20):  # 40 seconds: beyond the time between two reconciliations
+        await case.at.settle()
+    case.at.check_books()
+    done = {OrderType.MARKET: "1", OrderType.LIMIT: "0.4", OrderType.STOP: "1.5"}
+    assert order.filled == Decimal(done[case.kind])
+
+
+@pytest.mark.parametrize("action", ["place", "cancel", "amend"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.value)
+@pytest.mark.parametrize("wire", _STREAMED)
+@pytest.mark.parametrize("fault", EVENT_FAULTS)
+async def test_events(fault: str, wire: str, kind: OrderType, action: str) -> None:
+    """An account's stream that repeats, loses, reorders, merges or breaks books nothing twice or never."""
+    async with _case(wire, kind, stream=True) as case:
+        case.plan(EVENT_FAULTS[fault])
+        order = await case.want(case.wish())
+        if action == "amend" and kind is not OrderType.MARKET:
+            order = await case.want_moved(order, case.wish(moved=True))
+        await _market_acts(case, order)
+        if action == "cancel":
+            await case.at.desk.cancel(order.client_id, "the test wants it gone")
+            await case.at.settle()
+            assert order.is_terminal
+            case.check_nothing_left()
+        effects = [view for view in case.at.at_venue()[case.before :] if view.is_open or view.filled]
+        assert len(effects) == 1
+        case.at.check_books()
