@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.settings import Settings, VenueKey, VenueSection
-from domain.errors import ConfigError
+from app.venue_keys import check_key, may_withdraw, refuse_withdrawal
 from domain.money import Symbol
 from domain.orders import Order
 from market.live.clock import VenueClock
@@ -83,6 +83,8 @@ async def open_world(
             origin=began,
         )
         await check_key(venue)
+        if settings.venue.live:
+            refuse_withdrawal(venue.name, await may_withdraw(venue))
         yield VenueWorld(feed, clock, venue)
     finally:
         await venue.close()
@@ -96,22 +98,6 @@ async def _follow(line: Line, data: _PublicData, clock: VenueClock) -> None:
         await set_clock(data, clock)
         await line.measure()
     except LineFailed as failed:
-        raise failed.as_venue_error() from failed
-
-
-async def check_key(venue: CcxtVenue) -> None:
-    """Ask for the account. Raises ConfigError for keys that are refused, VenueError for anything else."""
-    from execution.exchanges.errors import Outcome
-    from execution.exchanges.line import LineFailed
-
-    try:
-        await venue.line.call("fetch_balance")
-    except LineFailed as failed:
-        if failed.outcome is Outcome.REFUSED:
-            raise ConfigError(
-                f"{venue.name} refuses the keys: {failed.message}",
-                fix="Check the pair in the environment, and that it is of this venue",
-            ) from failed
         raise failed.as_venue_error() from failed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 import sys
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from app.home import Home
 from app.render import print_json, print_table
-from app.settings import Settings, home_folder, load, model_key
+from app.settings import Settings, VenueKey, home_folder, load, model_key, venue_key
 from domain.errors import DeskError
 
 _CONNECT_SECONDS = 3.0
@@ -58,7 +59,10 @@ def _look(home: Home, config: Path | None) -> Iterator[Finding]:
         return
     told = settings[0]
     yield _try("risk limits", lambda: _limits(told))
-    yield _try("market", lambda: _market(told))
+    if told.mode == "paper":
+        yield _try("market", lambda: _market(told))
+    else:
+        yield from _at_venue(told)
     yield _try("home folder", lambda: _home(home, told))
     yield _try("journal", lambda: _journal(home))
     yield _try("dashboard port", lambda: _port(home, told))
@@ -90,8 +94,38 @@ def _market(settings: Settings) -> str:
     return "; ".join((f"{feed.name}: first bar closes {moment:%Y-%m-%d %H:%M}Z", *remarks_on(feed, settings)))
 
 
+def _at_venue(settings: Settings) -> Iterator[Finding]:
+    """The way to the venue, step by step; a step that fails ends it, for the next would say the same."""
+    from app import venue_checks
+    from app.venue_world import guard_addresses
+
+    key: list[VenueKey] = []
+
+    def address() -> str:
+        guard_addresses(settings.venue)
+        where = settings.venue.url or "its own address"
+        return f"{settings.venue.name} at {where}, {'REAL MONEY' if settings.venue.live else 'no real money'}"
+
+    def keys() -> str:
+        key.append(venue_key(settings.venue.name))
+        return "a pair stands in the environment"
+
+    steps: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("venue address", address),
+        ("venue keys", keys),
+        ("venue", lambda: asyncio.run(venue_checks.reach(settings, key[0]))),
+        ("venue account", lambda: asyncio.run(venue_checks.account(settings, key[0]))),
+        ("key permissions", lambda: asyncio.run(venue_checks.permissions(settings, key[0]))),
+    )
+    for check, look in steps:
+        finding = _try(check, look)
+        yield finding
+        if not finding.ok:
+            return
+
+
 def _home(home: Home, settings: Settings) -> str:
-    home.prepare(settings.mode)
+    home.prepare(settings.venue.home_kind)
     free = shutil.disk_usage(home.path).free
     running = home.running()
     state = f"held by process {running.pid}" if running else "free"

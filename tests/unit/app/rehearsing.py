@@ -25,6 +25,7 @@ PREFIXES = {"binance": "BINANCE_TESTNET", "gate": "GATE_TESTNET", "mexc": "MEXC"
 class Open:
     """An exchange that listens. `environment` has the keys of its account as the desk wants them."""
 
+    venue: str
     running: Running
     summary: Summary
     environment: dict[str, str]
@@ -50,7 +51,7 @@ def exchange(venue: str, **more: Any) -> Iterator[Open]:
     thread.start()
     running, summary, loop, done = opened.get(timeout=60)
     try:
-        yield Open(running, summary, hints(told, running)["environment"])
+        yield Open(venue, running, summary, hints(told, running)["environment"])
     finally:
         loop.call_soon_threadsafe(done.set)
         thread.join(timeout=30)
