@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from domain.algorithms import Method, Slice
 from domain.errors import JournalCorrupt
-from domain.events import DeskEvent, OrderSubmitted
+from domain.events import AlgorithmEnded, AlgorithmStarted, DeskEvent, OrderClosed, OrderSubmitted
 from domain.money import Quantity
-from domain.orders import Side
+from domain.orders import OrderType, Side
 from domain.reconciliation import IntentReduced
 from execution.quality import measure
 from execution.quality_report import Quality, grouped, summary
@@ -17,10 +20,12 @@ from tests.faults.world import BTC, ETH
 from tests.unit.execution.quality_story import (
     BOUGHT,
     PASSIVE,
+    PLAN,
     REFUSED,
     REJECTED,
     SOLD,
     STOP,
+    child,
     fill,
     mark,
     moment,
@@ -29,6 +34,8 @@ from tests.unit.execution.quality_story import (
     sent,
     story,
 )
+
+PART = Slice(timedelta(0), Decimal(8000))
 
 
 def one(name: str, events: list[DeskEvent] | None = None) -> Quality:
@@ -164,6 +171,37 @@ def test_a_limit_above_the_market_expects_the_market() -> None:
 def test_an_event_about_an_order_nobody_recorded_is_refused() -> None:
     with pytest.raises(JournalCorrupt, match="never recorded"):
         measure([OrderSubmitted("s-x", BTC, moment(1), "alpha", price("1"), price("2"))])
+
+
+def test_the_first_fill_and_the_last_are_told_apart() -> None:
+    seen = one(BOUGHT.client_id)
+    assert (seen.to_first_fill.p50, seen.to_fill.p50) == (0.75, 4.0)
+
+
+def test_a_stop_that_was_withdrawn_halfway_missed_nothing() -> None:
+    closed = OrderClosed(STOP.client_id, BTC, "cancelled", "replaced", moment(60))
+    half = fill(STOP, "0.05", "38990", ("1.9495", "USDT"), after=50)
+    seen = one(STOP.client_id, [*sent(STOP), half, closed, mark(61, BTC="35000")])
+    assert (seen.execution, seen.opportunity) == (Decimal("2.56"), Decimal("0.00"))
+
+
+def test_a_trailing_stop_has_no_price_to_be_measured_against() -> None:
+    made = replace(STOP, order_type=OrderType.TRAILING_STOP, trailing=Decimal("0.05"))
+    seen = one(made.client_id, [*sent(made), fill(made, "0.1", "38990", ("3.899", "USDT"))])
+    assert (seen.unmeasured, seen.shortfall, seen.expected) == (1, None, None)
+
+
+def test_a_sum_of_money_is_measured_as_what_it_would_have_bought_at_arrival() -> None:
+    plan = replace(PLAN, method=Method.DCA, amount=Decimal(8000), in_quote=True, slices=(PART,))
+    (seen,) = grouped(measure([AlgorithmStarted(plan, moment(0)), *worked()]).parents(), lambda _: "all")
+    # of 4 at 2000: 2 bought 2 higher are 5 bp
+    assert (seen.execution, seen.fill_rate) == (Decimal("5.00"), Decimal("0.5"))
+
+
+def worked() -> list[DeskEvent]:
+    """The first part is bought, the rest is not."""
+    over = AlgorithmEnded(PLAN.algorithm_id, ETH, "its time is up", Decimal(4004), Decimal(3996), moment(60))
+    return [*sent(child(0), bid="1999", ask="2001"), fill(child(0), "2", "2002", ("4.004", "USDT")), over]
 
 
 def test_nothing_gives_no_figures() -> None:
