@@ -9,11 +9,14 @@ from itertools import pairwise
 
 import pytest
 
+from app.history import fold
+from app.running import _began, _leaves_nothing_behind
 from domain.errors import ConfigError
 from domain.events import (
     CycleRecorded,
     CycleStarted,
     EquityMarked,
+    IntentRefused,
     Notice,
     OrderFilled,
     SessionStarted,
@@ -23,7 +26,7 @@ from domain.events import (
 )
 from domain.halt import HaltState
 from domain.orders import Origin
-from tests.unit.app.venue_stage import USDT, VenueStage
+from tests.unit.app.venue_stage import USDT, VenueStage, settings
 from tests.unit.market.live_venue import START, MadeUpVenue
 
 HOUR = timedelta(hours=1)
@@ -197,3 +200,68 @@ async def test_a_new_session_needs_its_capital() -> None:
         await run.start()
     assert refused.value.exit_code == 4
     assert stage.events() == []
+
+
+async def test_a_cycle_sends_nothing_while_somebody_else_works_on_orders() -> None:
+    stage = VenueStage()
+    rising(stage.data)
+    run = await stage.run(bars=1)
+    await run.start()
+    context = run.desk.context
+    await run.desk.feed.refresh_bars()  # type: ignore[attr-defined]  # the live feed
+    async with context.hands:
+        deciding = asyncio.create_task(run.advance())
+        _, waiting = await asyncio.wait({deciding}, timeout=0.3)
+        assert waiting == {deciding}
+        assert stage.filling.placed == []
+    await deciding
+    assert stage.filling.placed
+    await run.close()
+
+
+async def test_a_new_session_is_refused_while_an_old_one_holds_something() -> None:
+    stage = VenueStage()
+    rising(stage.data)
+    run = await stage.run(bars=4)
+    await run.start()
+    await run.run()
+    await run.close()
+    assert run.desk.portfolio.positions
+    last = fold(stage.events()).latest
+    assert last is not None
+    with pytest.raises(ConfigError, match="s0001 still has") as refused:
+        _leaves_nothing_behind(last)
+    for symbol in run.desk.portfolio.positions:
+        assert symbol in refused.value.message
+    await run.halt("panic", reason="drill", by="a test")
+    flat = fold(stage.events()).latest
+    assert flat is not None
+    _leaves_nothing_behind(flat)
+
+
+async def test_the_first_mark_says_when_a_session_began() -> None:
+    stage = VenueStage()
+    run = await stage.run(bars=2)
+    await run.start()
+    told = settings()
+    assert _began(told, ()) is None
+    begun = _began(told, stage.events())
+    assert begun == stage.events()[0].at
+    await run.run()
+    assert _began(told, stage.events()) == START.replace(minute=0, second=0)
+    await run.close()
+
+
+async def test_a_quote_that_is_older_than_a_minute_opens_nothing() -> None:
+    stage = VenueStage()
+    rising(stage.data)
+    run = await stage.run(bars=1)
+    await run.start()
+    stage.data.down = {"book"}
+    stage.data.counter.seconds += 61
+    await run.run()
+    refused = [event for event in stage.events() if isinstance(event, IntentRefused)]
+    assert refused
+    assert all("fresh_price" in [breach.rule for breach in event.breaches] for event in refused)
+    assert stage.filling.placed == []
+    await run.close()
