@@ -98,7 +98,7 @@ def child_order(
             reduce_only=plan.reduce_only,
             limit_price=limit_price,
             protective_stop=plan.protective_stop,
-            reason=f"{plan.method} {part + 1}: {plan.reason}".rstrip(": "),
+            reason=f"{plan.method}: {plan.reason}" if plan.reason else plan.method.value,
             post_only=plan.post_only and limit_price is not None,
             take_profit=plan.take_profit,
             parent=plan.algorithm_id,

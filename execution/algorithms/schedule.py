@@ -1,4 +1,4 @@
-"""Parts by the clock: TWAP, VWAP, DCA. One child at a time, one child per part, ever.
+"""Parts by the clock: TWAP, VWAP, DCA. One child at a time; a part is sent again only if it never arrived.
 
 What a part did not get is spread over the parts that are left in their own proportions, so a pause or a
 refusal does not end in a burst: no child is larger than twice what was planned for its part.
@@ -15,7 +15,7 @@ from typing import Final
 from domain.algorithms import Slice
 from domain.money import ONE, ZERO, Price
 from execution.algorithms.actions import Action, MarketFacts, Withdraw, child_order, too_small
-from execution.algorithms.state import AlgorithmState
+from execution.algorithms.state import ATTEMPTS, AlgorithmState
 
 CATCH_UP: Final = 2
 """The most a child may be, as a multiple of its planned part."""
@@ -26,10 +26,15 @@ ROOM: Final = Decimal("0.005")
 
 def work(state: AlgorithmState, now: datetime, facts: MarketFacts) -> tuple[Action, ...]:
     """Send the part that is due; withdraw what an earlier part left open, first."""
-    plan = state.plan
+    plan, count = state.plan, len(state.plan.slices)
     part = _due(state, now)
-    if part is None or any(child.part >= part for child in state.children):
+    if part is None:
         return ()
+    tries = [child for child in state.children if child.part % count == part]
+    if tries and not (tries[-1].lost and len(tries) < ATTEMPTS):
+        return ()
+    if any(child.part % count > part for child in state.children):
+        return ()  # the clock was set back: what came later is not done again
     if state.live:
         return tuple(Withdraw(child.client_id, "the next part is due") for child in state.live)
     amount = _amount(state, part)
@@ -44,7 +49,8 @@ def work(state: AlgorithmState, now: datetime, facts: MarketFacts) -> tuple[Acti
         quantity = facts.instrument.quantity(facts.instrument.max_quantity)
     if too_small(plan, facts, quantity, limit):
         return ()
-    return (child_order(plan, part, quantity, now, facts.quote, limit_price=limit),)
+    number = part + count * len(tries)
+    return (child_order(plan, number, quantity, now, facts.quote, limit_price=limit),)
 
 
 def _due(state: AlgorithmState, now: datetime) -> int | None:

@@ -17,7 +17,10 @@ from domain.money import ZERO, Price
 from domain.orders import TERMINAL, Order, OrderStatus
 
 ATTEMPTS: Final = 3
-"""How often a level that was withdrawn is put up again, and how many failures in a row end an iceberg."""
+"""How often a part is sent that never arrived, or was withdrawn; after so many failures an iceberg ends.
+
+By the clock and on a ladder, the second try of a part has the number of the part plus that of all parts.
+"""
 
 _OPEN: Final = frozenset({OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
 
@@ -34,6 +37,7 @@ class Child:
     notional: Decimal
     limit_price: Price | None
     sent_at: datetime
+    venue_id: str = ""
 
     @property
     def over(self) -> bool:
@@ -43,6 +47,11 @@ class Child:
     def rests(self) -> bool:
         """Whether it is open at the venue and can be withdrawn."""
         return self.status in _OPEN
+
+    @property
+    def lost(self) -> bool:
+        """Whether it never reached the venue: the process died first, or nobody was there."""
+        return self.status is OrderStatus.EXPIRED and not self.filled and not self.venue_id
 
     @property
     def failed(self) -> bool:
@@ -106,8 +115,7 @@ def _names(plan: AlgorithmPlan, orders: Mapping[str, Order]) -> Iterator[tuple[i
             numbered = ((part, plan.child_id(part)) for part in itertools.count())
             yield from itertools.takewhile(lambda each: each[1] in orders, numbered)
         case _:
-            tries = ATTEMPTS if plan.method is Method.SCALE else 1
-            for part in range(len(plan.slices) * tries):
+            for part in range(len(plan.slices) * ATTEMPTS):
                 if (name := plan.child_id(part)) in orders:
                     yield part, name
 
@@ -123,4 +131,5 @@ def _child(part: int, order: Order) -> Child:
         order.notional,
         intent.limit_price,
         intent.created_at,
+        order.venue_id,
     )

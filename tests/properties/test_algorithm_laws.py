@@ -132,7 +132,7 @@ async def pass_time(stage: Stage, plan: AlgorithmPlan, minutes: int) -> None:
         assert order.status is not OrderStatus.UNKNOWN, f"{sent[place + 1].client_id} came after an unknown"
     if plan.method in (Method.TWAP, Method.VWAP):
         for order in sent:
-            assert order.intent.quantity <= plan.slices[order.intent.leg].amount * CATCH_UP
+            assert order.intent.quantity <= plan.slices[order.intent.leg % len(plan.slices)].amount * CATCH_UP
 
 
 def _open_fate(order: Order) -> bool:
