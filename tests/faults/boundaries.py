@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -143,7 +144,7 @@ class MortalVenue:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Seen:
-    """An order as the venue itself has it; what is open of it is what still can happen."""
+    """An order as the venue itself has it. One that keeps no client ids of its own has an empty one."""
 
     client_id: str
     order_type: str
@@ -164,6 +165,8 @@ class Ground(Protocol):
     limits: RiskLimits
     price: Decimal
     quantity: Decimal
+    forgets: bool
+    """Whether the venue's memory of what is over ends with the process."""
 
     @property
     def feed(self) -> Feed: ...
@@ -270,7 +273,8 @@ class Process:
             self.portfolio.mark({self.ground.symbol: quote.last}, self.ground.clock.now())
 
     async def settle(self) -> None:
-        """Let time pass until no order's fate is unknown and nothing is under way."""
+        """Look, and let time pass, until no order's fate is unknown and nothing is under way."""
+        await self.tick()
         for _ in range(_ROUNDS):
             if not any(order.status in UNDER_WAY for order in self.desk.orders.values()):
                 return
@@ -377,7 +381,7 @@ class Lives:
     async def tell(self, story: Story) -> Process:
         """The story to its end, born again after each death, everything checked after each birth."""
         process: Process | None = None
-        for market, act in story(self.ground):
+        for market, act in [*story(self.ground), (None, Process.settle)]:
             if market is not None:
                 market()
             while True:
@@ -392,12 +396,8 @@ class Lives:
                 except Died:
                     process = None
                     self.deaths += 1
-        while process is None:
-            try:
-                process = await self.born()
-            except Died:
-                self.deaths += 1
-        await process.settle()
+        if process is None:
+            raise AssertionError("a story without a step")
         return process
 
 
@@ -405,14 +405,22 @@ def check(process: Process) -> None:
     """One live effect each, the ledger as the venue has it, and every position with its stop."""
     ground, desk = process.ground, process.desk
     at_venue = ground.orders()
-    ids = [each.client_id for each in at_venue]
-    assert len(ids) == len(set(ids)), "an order was sent twice"
-    for each in at_venue:
-        order = desk.orders[each.client_id]
+    named = {each.client_id: each for each in at_venue if each.client_id}
+    nameless = [each for each in at_venue if not each.client_id]
+    assert len(named) + len(nameless) == len(at_venue), "an order was sent twice"
+    rest = []
+    for order in desk.orders.values():
+        each = named.pop(order.client_id, None)
+        if each is None:
+            rest.append(order)
+            continue
         assert order.filled == each.filled, f"{each.client_id}: {order.filled} booked, {each.filled} filled"
         assert order.is_terminal is not each.open, f"{each.client_id} is {order.status}"
-    for order in desk.open_orders():
-        assert order.client_id in ids, f"{order.client_id} hangs in the air: {order.status}"
+    assert not named, f"the desk does not know {named}"
+    hanging = [each.client_id for each in rest if not each.is_terminal]
+    assert len(hanging) == sum(each.open for each in nameless), f"{hanging} hang in the air"
+    if not ground.forgets:
+        assert sum(each.filled for each in rest) == sum(each.filled for each in nameless), nameless
     wishes = [each for each in at_venue if each.client_id.count("-") == 2 and (each.open or each.filled)]
     numbers = [int(each.client_id[-2:]) // 10 for each in wishes]
     assert len(numbers) == len(set(numbers)), f"a wish came true twice: {wishes}"
@@ -432,7 +440,7 @@ def check_protected(process: Process) -> None:
         leaving = [each for each in selling if each.intent.order_type is OrderType.MARKET]
         stopped = sum((each.remaining for each in stops), ZERO)
         going = sum((each.remaining for each in leaving), ZERO)
-        held = position.quantity
+        held = process.ground.instruments[symbol].quantity(position.quantity)
         assert symbol in process.guardian._watched or stopped + going >= held, f"{stopped} of {held} {symbol}"
         assert stopped <= held, f"{stopped} of stops for {held} {symbol}"
     for order in desk.open_orders():
@@ -459,29 +467,44 @@ def ending(process: Process) -> Ending:
     return Ending(held, tuple(resting))
 
 
+@asynccontextmanager
+async def standing(ground: Ground) -> AsyncIterator[Ground]:
+    """A ground that needs no opening and no closing."""
+    yield ground
+
+
 async def die_everywhere(
-    ground: Callable[[], Ground], story: Story, *, every: int = 1, same: bool = True
+    ground: Callable[[], AbstractAsyncContextManager[Ground]],
+    story: Story,
+    *,
+    every: int = 1,
+    offset: int = 0,
+    verify: Callable[[Process], None] | None = None,
 ) -> Counter[str]:
     """Tell the story once in peace, then once for each moment (or each `every`-th) with a death at it.
 
-    Returns how many deaths there were by name. Raises AssertionError naming the moment.
-    `same` demands that every telling ends as the peaceful one.
+    Returns how many deaths there were by name. Every telling must end as the peaceful one, or, with
+    `verify`, as that demands. Raises AssertionError naming the moment.
     """
-    calm = Lives(ground(), Fate())
-    process = await calm.tell(story)
-    check(process)
-    wanted = ending(process)
+    async with ground() as stage:
+        calm = Lives(stage, Fate())
+        process = await calm.tell(story)
+        check(process)
+        wanted = ending(process)
     died: Counter[str] = Counter()
-    for deadly in range(0, len(calm.fate.names), every):
-        lives = Lives(ground(), Fate(deadly))
+    for deadly in range(offset, len(calm.fate.names), every):
         name = calm.fate.names[deadly]
-        try:
-            process = await lives.tell(story)
-            assert lives.deaths == 1, "nobody died"
-            check(process)
-            if same:
-                assert ending(process) == wanted
-        except AssertionError as error:
-            raise AssertionError(f"death at moment {deadly}, {name}: {error}") from error
+        async with ground() as stage:
+            lives = Lives(stage, Fate(deadly))
+            try:
+                process = await lives.tell(story)
+                assert lives.deaths == 1, "nobody died"
+                check(process)
+                if verify is not None:
+                    verify(process)
+                else:
+                    assert ending(process) == wanted, f"{ending(process)} instead of {wanted}"
+            except AssertionError as error:
+                raise AssertionError(f"death at moment {deadly}, {name}: {error}") from error
         died[name] += 1
     return died

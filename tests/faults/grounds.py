@@ -38,6 +38,7 @@ class ScriptedGround:
     limits: RiskLimits = LIMITS
     price = Decimal(40_000)
     quantity = Decimal("0.5")
+    forgets = False
 
     def __init__(self, does: Capabilities) -> None:
         self.venue = ScriptedVenue(capabilities=does)
@@ -140,6 +141,7 @@ class PaperGround:
     limits: RiskLimits = LIMITS
     price = Decimal(40_000)
     quantity = Decimal("0.5")
+    forgets = True
 
     def __init__(self) -> None:
         self.feed = _BarFeed()
