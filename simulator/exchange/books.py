@@ -52,6 +52,11 @@ class ExchangeBooks:
         """The account a key belongs to, and the key; None when nobody has it."""
         return self._keys.get(key)
 
+    def keys(self, account: str) -> tuple[ApiKey, ...]:
+        """Every key of an account."""
+        self.customer_of(account)
+        return tuple(key for owner, key in self._keys.values() if owner == account)
+
     def balances(self, account: str) -> dict[Currency, Holding]:
         """Every currency the account ever had."""
         return self.customer_of(account).account.holdings()

@@ -22,6 +22,7 @@ from simulator.wire.gate_orders import GateOrders
 from simulator.wire.gate_refusals import worded
 from simulator.wire.gate_signing import fresh, rest_signature, same
 from simulator.wire.gate_triggers import GateTriggers
+from simulator.wire.gate_words import pair
 
 BASE: Final = "/api/v4"
 _READ: Final = "GET"
@@ -167,7 +168,8 @@ class GateHttp:
 
     def _count_orders(self, account: str, fields: Any, now: float) -> dict[str, str]:
         rows = fields if isinstance(fields, list) else [fields]
-        pairs = {str(row.get("currency_pair", "")) for row in rows if isinstance(row, dict)}
+        named = {str(row.get("currency_pair", "")) for row in rows if isinstance(row, dict)}
+        pairs = named & {pair(symbol) for symbol in self.exchange.markets}
         headers: dict[str, str] = {}
         for each in sorted(pairs):
             headers = self.limits.order(account, each, now).headers()
@@ -192,6 +194,7 @@ class GateHttp:
             Endpoint(QUERY, "GET", "/spot/batch_fee", private=orders.fees),
             Endpoint(QUERY, "GET", "/wallet/fee", private=orders.fee),
             Endpoint(QUERY, "GET", "/account/detail", private=orders.detail),
+            Endpoint(QUERY, "GET", "/account/main_keys", private=orders.main_keys),
             Endpoint(QUERY, "GET", "/spot/open_orders", private=orders.open_orders),
             Endpoint(QUERY, "GET", "/spot/orders", private=orders.orders),
             Endpoint(PLACE, "POST", "/spot/orders", private=orders.place, status=201, counts_orders=True),

@@ -226,6 +226,10 @@ class GateOrders:
     def detail(self, account: str, _: Fields) -> Any:
         return words.account(user_number(account))
 
+    def main_keys(self, account: str, _: Fields) -> Any:
+        """Every key of the account and what it may do; a key is told by its beginning only."""
+        return [words.api_key(key, user_number(account)) for key in self._exchange.keys(account)]
+
     # inside ---------------------------------------------------------------------------------------------
 
     def fee_of(self, view: OrderView) -> Decimal:

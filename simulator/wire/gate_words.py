@@ -12,6 +12,7 @@ from domain.instrument import Instrument, split_symbol
 from domain.money import ZERO, Currency, Symbol
 from domain.orders import OrderStatus, Side, TimeInForce
 from simulator.costs import FeeSchedule
+from simulator.exchange.accounts import ApiKey
 from simulator.exchange.model import Depth, Ending, Holding, Kline, MarketTrade, OrderView, Ticker, TradeView
 from simulator.exchange.rules import MarketRules
 from simulator.wire.figures import digits, millis, number, seconds
@@ -23,6 +24,7 @@ OWN_TEXT: Final = "t-"
 API_TEXT: Final = "apiv4"
 """The `text` of an order that came over the API without an id of its own."""
 
+_SHOWN: Final = 12
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _CANCELLED: Final = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 _FINISHED_AS: Final = {
@@ -318,6 +320,23 @@ def account(user: int) -> Json:
         "tier": 0,
         "tier_expire_time": "0001-01-01T00:00:00Z",
         "copy_trading_role": 0,
+    }
+
+
+def api_key(key: ApiKey, user: int) -> Json:
+    """A key as `/account/main_keys` shows it: masked, with one line a permission group it has."""
+    perms = [{"name": "spot", "read_only": not key.trade}, {"name": "account", "read_only": True}]
+    if key.withdraw:
+        perms.append({"name": "withdrawal", "read_only": False})
+    return {
+        "state": 1,
+        "mode": 1,
+        "name": "",
+        "user_id": user,
+        "perms": perms,
+        "ip_whitelist": [],
+        "currency_pairs": [],
+        "key": f"{key.key[:_SHOWN]}*****",
     }
 
 

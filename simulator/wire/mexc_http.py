@@ -18,7 +18,7 @@ from simulator.wire.mexc_asks import Fields, whole
 from simulator.wire.mexc_errors import Code, MexcRefusal
 from simulator.wire.mexc_keys import ListenKeys
 from simulator.wire.mexc_market import MexcMarket
-from simulator.wire.mexc_orders import MexcOrders
+from simulator.wire.mexc_orders import KEY, MexcOrders
 from simulator.wire.mexc_refusals import worded
 from simulator.wire.mexc_signing import (
     DEFAULT_WINDOW,
@@ -84,7 +84,7 @@ class MexcHttp:
             account = "" if endpoint.private is None else self._who(endpoint, asked, fields)
             self._count(f"{account or asked.remote} {endpoint.method} {endpoint.path}")
             if endpoint.private is not None:
-                row = endpoint.private(account, fields)
+                row = endpoint.private(account, {**fields, KEY: asked.headers[KEY]})
             elif endpoint.public is not None:
                 row = endpoint.public(fields)
             else:
@@ -98,7 +98,7 @@ class MexcHttp:
 
     def _who(self, endpoint: Endpoint, asked: Asked, fields: Fields) -> str:
         """The account that signed a request: key, time window, signature, permission, in this order."""
-        key = asked.headers.get("X-MEXC-APIKEY") or ""
+        key = asked.headers.get(KEY) or ""
         if not key:
             raise MexcRefusal(Code.KEY_REQUIRED)
         known = self.exchange.key(key)

@@ -15,6 +15,8 @@ from simulator.wire.mexc_errors import Code, MexcRefusal
 from simulator.wire.mexc_market import MexcMarket, span
 from simulator.wire.mexc_refusals import worded
 
+KEY: Final = "X-MEXC-APIKEY"
+"""The header with the key; a request that was checked carries it among its fields."""
 _MOST_PLACED: Final = 20
 _MOST_SYMBOLS: Final = 5
 
@@ -117,10 +119,12 @@ class MexcOrders:
         ]
         return [words.own_trade(trade) for trade in found[::-1][: limit(fields, 100, 100)]]
 
-    def account(self, account: str, _: Fields) -> Any:
+    def account(self, account: str, fields: Fields) -> Any:
+        """Balances, and what the key that asks may do."""
+        known = self._exchange.key(fields[KEY])
         return {
-            "canTrade": True,
-            "canWithdraw": True,
+            "canTrade": known is not None and known[1].trade,
+            "canWithdraw": known is not None and known[1].withdraw,
             "canDeposit": True,
             "updateTime": None,
             "accountType": "SPOT",

@@ -64,6 +64,8 @@ async def test_market_orders_pay_what_the_venue_says_they_pay(gate: Stage) -> No
     bought = await client.create_order(MARKET, "market", "buy", 0.02, ask)
     sold = await client.create_order(MARKET, "market", "sell", 0.01)
     assert bought["status"] == sold["status"] == "closed"
+    told = bought["info"]
+    assert Decimal(told["left"]) == Decimal(told["amount"]) - Decimal(told["filled_total"]), "all in quote"
     trades = await client.fetch_my_trades(MARKET)
     base = sum(Decimal(each["info"]["amount"]) for each in trades if each["side"] == "buy")
     assert base == Decimal(bought["info"]["filled_amount"])
@@ -110,6 +112,9 @@ async def test_fill_or_kill_fills_whole_or_was_never_there(gate: Stage) -> None:
     _, ask = await _touch(gate)
     whole = await gate.client.create_order(MARKET, "limit", "buy", 0.01, ask * 1.01, {"timeInForce": "FOK"})
     assert (whole["status"], whole["filled"]) == ("closed", 0.01)
+    params = {"timeInForce": "FOK"}
+    exact = await gate.client.create_order(MARKET, "limit", "buy", 0.99 + 1, 50_020, params)
+    assert (exact["status"], exact["filled"]) == ("closed", 1.99), "all that is there up to its price"
     with pytest.raises(ccxt.ExchangeError, match="FOK_NOT_FILL"):
         await gate.client.create_order(
             MARKET, "limit", "buy", 15, ask, {"timeInForce": "FOK", "text": "t-kill"}
@@ -320,6 +325,14 @@ async def test_a_late_request_is_refused_and_changes_nothing(gate: Stage) -> Non
     assert gate.exchange.open_orders("desk") == ()
     client.headers = {"x-gate-exptime": str(client.milliseconds() + 60_000)}
     assert (await client.create_order(MARKET, "limit", "buy", 0.01, bid * 0.9))["status"] == "open"
+
+
+async def test_what_a_key_may_do_is_told(gate: Stage) -> None:
+    own, reader = await gate.client.private_account_get_main_keys()
+    assert own["key"].startswith("desk-key")
+    assert own["key"].endswith("*****")
+    assert {each["name"]: each["read_only"] for each in own["perms"]} == {"spot": False, "account": True}
+    assert reader["perms"][0] == {"name": "spot", "read_only": True}
 
 
 async def test_the_other_questions_ccxt_asks(gate: Stage) -> None:

@@ -180,7 +180,9 @@ async def test_keys_signatures_and_the_window(mexc: Stage) -> None:
         with pytest.raises(exception, match=str(code)):
             await client.fetch_balance()
     client.apiKey, client.secret = READER.key, READER.secret
-    assert (await client.fetch_balance())["USDT"]["free"] == 1_000_000
+    told = await client.fetch_balance()
+    assert told["USDT"]["free"] == 1_000_000
+    assert (told["info"]["canTrade"], told["info"]["canWithdraw"]) == (False, False)
     with pytest.raises(ccxt.AuthenticationError, match="700007"):
         await client.create_order(MARKET, "limit", "buy", 0.01, 49_000)
     client.apiKey, client.secret = good
