@@ -91,6 +91,8 @@ _REST: Final[tuple[tuple[str, str, Answer, Operation, Security, Weight, bool], .
     ("GET", "rateLimit/order", account.order_counts, Operation.QUERY, _OWNER, 40, False),
     ("GET", "/sapi/v1/system/status", market.system_status, Operation.TIME, _NOBODY, 1, False),
     ("GET", "/sapi/v1/asset/tradeFee", account.trade_fees, Operation.QUERY, _OWNER, 1, False),
+    ("GET", "/sapi/v1/capital/config/getall", account.currencies, Operation.QUERY, _OWNER, 10, False),
+    ("GET", "/sapi/v1/margin/allPairs", account.margin_pairs, Operation.MARKET, _NOBODY, 1, False),
     ("GET", "/sapi/v1/account/apiRestrictions", account.restrictions, Operation.QUERY, _OWNER, 1, False),
 )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final
 
+from domain.money import Currency
 from simulator.costs import FeeSchedule
-from simulator.exchange.model import TradeView
+from simulator.exchange.model import Holding, TradeView
 from simulator.wire import binance_words as words
 from simulator.wire.binance_orders import check_span
 from simulator.wire.binance_request import Ask
@@ -13,6 +15,7 @@ from simulator.wire.figures import millis
 
 _DAY_MS: Final = 86_400_000
 _NONE: Final = words.NOTHING
+_CENT: Final = Decimal("0.01")
 
 
 def account(ask: Ask) -> dict[str, Any]:
@@ -81,6 +84,53 @@ def trade_fees(ask: Ask) -> list[dict[str, Any]]:
         {"symbol": name, "makerCommission": f"{fees.maker:f}", "takerCommission": f"{fees.taker:f}"}
         for name in ([named] if named is not None else ask.venue.ids.values())
     ]
+
+
+def currencies(ask: Ask) -> list[dict[str, Any]]:
+    """Every currency that is traded, on a network of its own; there is no path to move any."""
+    exchange = ask.venue.exchange
+    grids: dict[Currency, Decimal] = {}
+    for rules in exchange.markets.values():
+        grids[rules.instrument.quote] = _CENT
+        grids[rules.instrument.base] = rules.instrument.step_size
+    held = exchange.balances(ask.account)
+    return [_currency(name, grid, held.get(name, Holding())) for name, grid in sorted(grids.items())]
+
+
+def _currency(name: Currency, grid: Decimal, held: Holding) -> dict[str, Any]:
+    """A currency; its withdrawal fee is a hundred of its smallest parts, and twice that the least amount."""
+    fee = grid * 100
+    return {
+        "coin": name,
+        "name": name,
+        "free": words.figure(held.free),
+        "locked": words.figure(held.locked),
+        "depositAllEnable": True,
+        "withdrawAllEnable": True,
+        "isLegalMoney": False,
+        "trading": True,
+        "networkList": [
+            {
+                "network": name,
+                "coin": name,
+                "name": name,
+                "isDefault": True,
+                "depositEnable": True,
+                "withdrawEnable": True,
+                "withdrawFee": f"{fee:f}",
+                "withdrawMin": f"{2 * fee:f}",
+                "withdrawMax": "9999999999",
+                "withdrawIntegerMultiple": f"{grid:f}",
+                "minConfirm": 1,
+                "unLockConfirm": 1,
+            }
+        ],
+    }
+
+
+def margin_pairs(_: Ask) -> list[dict[str, Any]]:
+    """No market has margin."""
+    return []
 
 
 def restrictions(ask: Ask) -> dict[str, Any]:

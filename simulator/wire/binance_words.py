@@ -88,9 +88,10 @@ def body(order: OrderView, symbol: str) -> dict[str, Any]:
         "timeInForce": TIMES[order.time_in_force],
         "type": type_of(order),
         "side": side_of(order),
-        "workingTime": millis(order.working_at) if order.working_at is not None else -1,
         "selfTradePreventionMode": PREVENTION[order.self_trade],
     }
+    if order.working_at is not None:
+        told["workingTime"] = millis(order.working_at)
     if order.stop_price is not None:
         told["stopPrice"] = figure(order.trigger_price if order.trailing is None else order.stop_price)
     if order.trailing is not None:
