@@ -56,6 +56,7 @@ async def test_a_large_entry_is_worked_in_parts_that_are_small_against_the_volum
         assert sum(order.filled for order in mine) <= plan.amount
         times = [order.intent.created_at for order in mine]
         assert len(set(times)) == len(times), "two parts in one bar"
+        assert times[0] == plan.start, "the first part is sent by the cycle itself"
         if len(plan.slices) < 24:
             volume = desk.feed.history(plan.symbol, plan.start, 24).volume.mean()
             largest = max(part.amount for part in plan.slices)
@@ -86,6 +87,14 @@ async def test_the_record_of_a_cycle_names_the_algorithm(thin: Path) -> None:
     record = desk.context.records.get(f"test-{plan.cycle:06d}")  # type: ignore[attr-defined]  # MemoryRecords
     (mine,) = [order for order in record.orders if order.client_id == plan.algorithm_id]
     assert (mine.status, "worked in parts" in mine.note) == (OrderStatus.ACCEPTED, True)
+
+
+async def test_what_an_older_algorithm_has_open_does_not_count_against_a_newer_cycle(thin: Path) -> None:
+    desk = make_desk(thin, **RARELY)
+    await run_desk(desk, bars=1)
+    (order,) = [each for each in desk.orders.open_orders() if each.intent.origin is Origin.ALGORITHM]
+    assert order in desk.context.standing_orders(order.intent.cycle)
+    assert order not in desk.context.standing_orders(order.intent.cycle + 1)
 
 
 class Died(BaseException):
