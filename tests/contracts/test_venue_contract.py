@@ -97,6 +97,7 @@ HARNESSES: dict[str, Callable[[], AbstractAsyncContextManager[Harness]]] = {
     "scripted": lambda: _at_hand(ScriptedHarness()),
     "ccxt-binance": lambda: _on_the_wire("binance"),
     "ccxt-gate": lambda: _on_the_wire("gate"),
+    "ccxt-mexc": lambda: _on_the_wire("mexc"),
 }
 
 
