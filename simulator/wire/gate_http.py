@@ -82,6 +82,7 @@ class GateHttp:
         self.orders = GateOrders(exchange, self.market, clock)
         self.triggers = GateTriggers(exchange, self.market)
         self.endpoints = self._endpoints()
+        self._pairs = frozenset(pair(symbol) for symbol in exchange.markets)
 
     def answer(self, endpoint: Endpoint, asked: Asked) -> Reply:
         headers: dict[str, str] = {}
@@ -169,7 +170,7 @@ class GateHttp:
     def _count_orders(self, account: str, fields: Any, now: float) -> dict[str, str]:
         rows = fields if isinstance(fields, list) else [fields]
         named = {str(row.get("currency_pair", "")) for row in rows if isinstance(row, dict)}
-        pairs = named & {pair(symbol) for symbol in self.exchange.markets}
+        pairs = named & self._pairs
         headers: dict[str, str] = {}
         for each in sorted(pairs):
             headers = self.limits.order(account, each, now).headers()

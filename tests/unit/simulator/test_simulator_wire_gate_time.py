@@ -11,16 +11,18 @@ import pytest
 
 from domain.clock import SimulatedClock
 from domain.orders import Side
+from simulator.exchange.events import AccountEvent
 from simulator.wire.gate_errors import GateRefusal
-from simulator.wire.gate_feeds import CandleFeed, TickerFeed
+from simulator.wire.gate_feeds import BookFeed, CandleFeed, TickerFeed
 from simulator.wire.gate_http import Asked, Endpoint, GateHttp
 from simulator.wire.gate_market import INTERVALS
 from simulator.wire.gate_orders import TEXT_LASTS
 from simulator.wire.gate_signing import rest_signature
+from simulator.wire.gate_user import pushes
 from tests.unit.simulator.gate_client import BTC, KEY, SECRET, order, quiet_exchange
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-STOP = {
+STOP: dict[str, Any] = {
     "market": "BTC_USDT",
     "put": {"type": "limit", "side": "sell", "price": "40000", "amount": "0.1", "account": "normal"},
     "trigger": {"price": "45000", "rule": "<=", "expiration": 3600},
@@ -194,6 +196,44 @@ def test_a_bar_is_told_once_more_when_it_has_closed(world: World) -> None:
     told = list(feed.pulse())
     assert (told[0]["c"], told[0]["w"]) == ("50010", True)
     assert list(feed.pulse()) == []
+
+
+def test_the_changes_of_a_book_follow_each_other_without_a_gap(world: World) -> None:
+    feed = BookFeed(world.exchange, world.clock, BTC, 50, "ob.BTC_USDT.50", full=True)
+    (whole,) = feed.first()
+    assert whole["full"] is True
+    last = whole["u"]
+    for step in range(3):
+        world.exchange.place("maker", order(BTC, Side.BUY, "1", Decimal(49_000 + step)))
+        (change,) = feed.pulse()
+        assert change["U"] == last + 1 <= change["u"]
+        assert change["b"] == [[str(49_000 + step), "1"]]
+        last = change["u"]
+    world.exchange.place("taker", order(BTC, Side.SELL, "0.4", Decimal(49_990)))
+    (change,) = feed.pulse()
+    assert (change["b"], change["a"]) == ([["49990", "0.6"]], [])
+
+
+def test_an_armed_order_is_no_order_of_the_book(world: World) -> None:
+    told: list[tuple[str, str]] = []
+
+    def listen(event: AccountEvent) -> None:
+        for channel, _, rows in pushes(event, world.api.orders, START):
+            told.extend((channel, row["event"]) for row in rows if "event" in row)
+
+    world.exchange.listen("desk", listen)
+    _, _, made = world.ask("POST", "/spot/price_orders", STOP)
+    world.ask("DELETE", "/spot/price_orders/{order_id}", order_id=str(made["id"]))
+    assert told == [("spot.priceorders", "put"), ("spot.priceorders", "finish")]
+    told.clear()
+    world.ask("POST", "/spot/price_orders", {**STOP, "trigger": {**STOP["trigger"], "price": "49995"}})
+    world.exchange.place("taker", order(BTC, Side.SELL, "0.1", Decimal(49_990)))
+    assert told == [
+        ("spot.priceorders", "put"),
+        ("spot.priceorders", "finish"),
+        ("spot.orders", "put"),
+        ("spot.orders", "finish"),
+    ]
 
 
 def test_a_ticker_is_told_once_a_second(world: World) -> None:
