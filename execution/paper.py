@@ -130,17 +130,16 @@ class PaperVenue:
         """
         if balances is not None:
             self._matching.set_balances(balances)
-        filled: dict[str, str] = {}
+        grouped: list[tuple[str, Fill]] = []
         for order, last_matched in orders:
-            intent = order.intent
             self._matching.remember(order.fills)
-            if intent.group and order.fills:
-                filled[intent.group] = intent.client_id
+            if order.intent.group:
+                grouped += ((order.intent.group, fill) for fill in order.fills)
             if order.status in OPEN_AT_VENUE:
                 self._put_back(order, last_matched)
-        for group, client_id in filled.items():
-            for ended in self._matching.close_group(group, client_id, self._feed.now or EPOCH):
-                self._unreported.append(_report(ended))
+        for group, fill in grouped:
+            ended = self._matching.close_group(group, fill.client_id, fill.filled_at)
+            self._unreported += map(_report, ended)
 
     def _put_back(self, order: Order, last_matched: datetime | None) -> None:
         feed, intent = self._feed, order.intent

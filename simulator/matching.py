@@ -218,7 +218,7 @@ class MatchingCore:
             self._till.turnover.add(fill.filled_at, fill.quantity * fill.price)
 
     def close_group(self, group: str, filled: str, at: datetime) -> tuple[Ended, ...]:
-        """Cancel the open orders of a group, all but `filled`, which is the one that filled."""
+        """Cancel the orders of a group that were open when `filled` filled, at `at`; itself excepted."""
         return self._register.close_group(group, filled, at)
 
     def set_balances(self, balances: Mapping[Currency, Decimal]) -> None:

@@ -76,10 +76,10 @@ class Register:
         return over
 
     def close_group(self, group: str, filled: str, at: datetime) -> tuple[Ended, ...]:
-        """Cancel the open orders of a group, all but `filled`, which is the one that filled."""
+        """Cancel the orders of a group that were open when `filled` filled, at `at`; itself excepted."""
         reason = f"{filled} of its group filled first"
         return tuple(
             self.end(order, OrderStatus.CANCELLED, reason, at)
             for order in tuple(self._purse.groups.get(group, {}).values())
-            if order.intent.client_id != filled
+            if order.intent.client_id != filled and order.submitted_at <= at
         )
