@@ -13,7 +13,7 @@ from domain.instrument import Instrument
 from domain.market import Timeframe
 from simulator.exchange.model import Kline
 
-_KEPT: Final = 20_000
+_KEPT, _SLACK = 9_000, 256
 _DAY_MINUTES: Final = 1440
 
 
@@ -61,7 +61,10 @@ def past_bar(second: int, open_: int, high: int, low: int, close: int, lots: int
 
 
 class Candles:
-    """The bars of one market, newest last, in every timeframe. A stretch without a trade is a flat bar."""
+    """The bars of one market, newest last, in every timeframe. A stretch without a trade is a flat bar.
+
+    The newest 9000 of each timeframe are kept.
+    """
 
     def __init__(self, instrument: Instrument, last: int) -> None:
         self._instrument = instrument
@@ -93,7 +96,7 @@ class Candles:
             while at <= now:
                 rows.append(Bar(at, self._last))
                 at += length
-            if len(rows) > 2 * _KEPT:
+            if len(rows) > _KEPT + _SLACK:
                 del rows[:-_KEPT]
         self._day = None
 

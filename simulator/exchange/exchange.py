@@ -132,7 +132,6 @@ class SimulatedExchange(ExchangeBooks):
         if not live.is_open:
             raise Rejection(Reason.ORDER_CLOSED, f"order {live.order_id} is {live.status.value}")
         self._floor.now = self.clock.now()
-        market.changes += 1
         self._floor.finish(market, live, Ending.CANCELLED, request_id)
         return live.view()
 
@@ -249,6 +248,9 @@ class SimulatedExchange(ExchangeBooks):
             now,
         )
         floor.lists[list_id] = linked
+        for old in list(floor.lists.values())[: -self._keep]:
+            if not any(live.is_open for live in old.orders):
+                del floor.lists[old.list_id]
         for live, lock in zip(lives, (first, max(second - first, ZERO)), strict=True):
             live.list_id = list_id
             floor.enter(market, customer, live, lock)
