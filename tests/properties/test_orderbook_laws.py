@@ -23,7 +23,7 @@ def tapes(draw: st.DrawFn) -> Tape:
     count = draw(st.integers(1, 60))
     made = []
     for number in range(count):
-        action = draw(st.sampled_from((Action.LIMIT, Action.LIMIT, Action.LIMIT, *Action)))
+        action = draw(st.sampled_from((Action.LIMIT, Action.LIMIT, Action.CANCEL, *Action)))
         fresh = action in (Action.LIMIT, Action.MARKET) and draw(st.integers(0, 9)) > 0
         price = draw(st.integers(LOW, HIGH))
         if draw(st.integers(0, 14)) == 0 or (action == Action.MARKET and draw(st.booleans())):
@@ -37,7 +37,7 @@ def tapes(draw: st.DrawFn) -> Tape:
                 price=price,
                 quantity=draw(st.integers(0, 12)),
                 tif=draw(st.sampled_from((Tif.GTC, Tif.GTC, *Tif))),
-                post_only=draw(st.integers(0, 5)) == 0,
+                post_only=draw(st.integers(0, 2)) == 0,
                 prevention=draw(st.sampled_from((SelfTrade.NONE, *SelfTrade))),
             )
         )

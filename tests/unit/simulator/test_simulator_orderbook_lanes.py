@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from market.depth_files import Recording
 from simulator.orderbook import compiled
 from simulator.orderbook.replay import BookReplay, Kind, Request
 from simulator.orderbook.session import fills_of, open_session, state_of
-from simulator.orderbook.tape import Action, Command, Status, Tape, run_tape
+from simulator.orderbook.tape import Action, Command, Outcome, Status, Tape, run_tape
 
 COLUMNS = {
     name: np.zeros(3, np.int64)
@@ -162,3 +163,24 @@ def test_the_plain_replay_refuses_the_same_requests() -> None:
         replay.send(Request(Kind.MARKET, 1, True, quantity=1))
     with pytest.raises(ValueError, match="must not be negative"):
         BookReplay(recording(), latency_ns=-1)
+
+
+@pytest.mark.parametrize("buy", [True, False])
+@pytest.mark.parametrize("lane", [run_tape, compiled.run_tape])
+def test_when_the_best_order_is_cancelled_the_next_one_is_the_best(
+    lane: Callable[[Tape], Outcome], buy: bool
+) -> None:
+    worse = 99 if buy else 101
+    tape = Tape.of(
+        [
+            Command(Action.LIMIT, 0, 1, buy, 100, 5),
+            Command(Action.LIMIT, 1, 1, buy, worse, 5),
+            Command(Action.CANCEL, 0),
+            Command(Action.LIMIT, 3, 1, not buy, worse, 1, post_only=True),
+            Command(Action.LIMIT, 4, 1, not buy, 100, 1, post_only=True),
+            Command(Action.CANCEL, 1),
+            Command(Action.LIMIT, 6, 1, not buy, worse, 1, post_only=True),
+        ]
+    )
+    done, refused = Status.DONE, Status.POST_ONLY
+    assert lane(tape).status.tolist() == [done, done, done, refused, done, done, done]
