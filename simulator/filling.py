@@ -130,7 +130,7 @@ class Till:
                 instrument=instrument,
                 fresh=fresh,
             )
-            if quantity or limit is None or order.at_once or stage != AT_OPEN:
+            if quantity or limit is None or order.at_once or stage != AT_OPEN or price == limit:
                 return quantity, paid, False
             price = limit  # the open was through it, the spread was not: it rests and is traded through
         served = order.terms.served if order.terms is not None else None

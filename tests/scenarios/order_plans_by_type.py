@@ -81,6 +81,19 @@ TYPE_PLANS = (
         books={-1: DEEP, 0: DEEP},
     ),
     Plan(
+        "a stop-limit that wakes at an open which is its very limit was touched, not traded through",
+        (
+            bar(0, "100", "101", "95.5", "96"),
+            bar(1, "94", "94", "93", "94"),
+            bar(2, "94", "94.5", "94", "94"),
+        ),
+        {-1: (sleeper("a", STOP_LIMIT, SELL, "2", "95", "94"),)},
+        (Filled(2, "a", "2", "94", "0.188", at_open=False, maker=True),),
+        coins="2",
+        model=BookWalk(participation=Decimal(1)),
+        books=dict.fromkeys(range(-1, 3), DEEP),
+    ),
+    Plan(
         "an immediate-or-cancel stop-limit that is gapped over expires when it wakes",
         (bar(0, "96", "97", "96", "96"), bar(1, "90", "91", "89", "90")),
         {-1: (sleeper("a", STOP_LIMIT, SELL, "2", "95", "94", tif=IOC),)},
