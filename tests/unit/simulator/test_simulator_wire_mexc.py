@@ -256,6 +256,26 @@ def test_a_spent_quota_says_when_to_come_back(mexc_clock: Any) -> None:
     assert api.answer(endpoint, Asked("", {}, "", "127.0.0.2")).status == 200
 
 
+def test_a_listen_key_lasts_an_hour_unless_it_is_extended(mexc_clock: Any) -> None:
+    from datetime import timedelta
+
+    from simulator.wire.mexc_errors import MexcRefusal
+    from simulator.wire.mexc_keys import LASTS, ListenKeys
+
+    keys = ListenKeys(mexc_clock)
+    key = keys.make("desk", {})["listenKey"]
+    assert keys.account(key) == "desk"
+    with pytest.raises(MexcRefusal):
+        keys.extend("somebody else", {"listenKey": key})
+    mexc_clock.set(mexc_clock.now() + LASTS - timedelta(seconds=1))
+    keys.extend("desk", {"listenKey": key})
+    mexc_clock.set(mexc_clock.now() + LASTS - timedelta(seconds=1))
+    assert keys.account(key) == "desk"
+    mexc_clock.set(mexc_clock.now() + timedelta(seconds=1))
+    assert keys.account(key) is None
+    assert keys.listed("desk", {}) == {"listenKey": []}
+
+
 @pytest.fixture
 def mexc_clock() -> Any:
     from datetime import UTC, datetime

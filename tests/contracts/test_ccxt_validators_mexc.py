@@ -1,0 +1,176 @@
+"""ccxt's own validators, as its wheel ships them, on the simulated MEXC: asyncio and blocking clients.
+
+Every validator of the wheel is run here or listed with the reason; docs/exchange-mexc.md shows both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+
+from domain.clock import LiveClock
+from domain.money import Symbol
+from simulator.exchange.accounts import ApiKey
+from simulator.exchange.synthetic import synthetic_exchange
+from simulator.wire.mexc import POLICY
+from simulator.wire.server import Running, serve
+from tests.contracts.ccxt_validators import shipped, validate, validate_blocking
+from tests.unit.simulator.gate_client import FUNDS
+from tests.unit.simulator.mexc_client import KEY, SECRET, options, point
+
+MARKET: Final = "BTC/USDT"
+SYMBOLS: Final = tuple(Symbol(f"{base}/USDT") for base in ("BTC", "ETH", "SOL", "XRP", "DOGE"))
+RUN: Final[dict[str, dict[str, str]]] = {
+    "after_construct": {},
+    "features": {},
+    "fetch_balance": {},
+    "fetch_currencies": {},
+    "fetch_l2_order_book": {},
+    "fetch_my_trades": {},
+    "fetch_ohlcv": {},
+    "fetch_open_orders": {},
+    "fetch_order_book": {},
+    "fetch_orders": {},
+    "fetch_status": {},
+    "fetch_ticker": {},
+    "fetch_tickers": {},
+    "fetch_trades": {},
+    "fetch_trading_fee": {},
+    "load_markets": {},
+}
+"""What is run, and the properties that are skipped."""
+NOT_RUN: Final = {
+    "create_order": "cannot run in Python: it adds texts to numbers; its order structure is tested here",
+    "fetch_markets": "cannot run in Python: it wants a dictionary where the method returns a list",
+    "proxies": "about proxies, not about a venue",
+    "sign_in": "the venue has no sign-in",
+    "fetch_accounts": "ccxt gives an account of this venue no type, which its own validator wants",
+    "fetch_closed_orders": "ccxt answers with open orders of this venue too, which its own validator refuses",
+    **dict.fromkeys(
+        ("fetch_order_books", "fetch_last_prices", "fetch_trading_fees"),
+        "ccxt has no such method for this venue",
+    ),
+    **dict.fromkeys(
+        (
+            "fetch_deposit_withdrawals",
+            "fetch_deposits",
+            "fetch_ledger",
+            "fetch_ledger_entry",
+            "fetch_transaction_fees",
+            "fetch_transfers",
+            "fetch_withdrawals",
+        ),
+        "no money comes to a simulated account or leaves it",
+    ),
+    **dict.fromkeys(
+        (
+            "fetch_borrow_interest",
+            "fetch_funding_rate_history",
+            "fetch_leverage_tiers",
+            "fetch_liquidations",
+            "fetch_margin_mode",
+            "fetch_margin_modes",
+            "fetch_market_leverage_tiers",
+            "fetch_my_liquidations",
+            "fetch_open_interest_history",
+            "fetch_positions",
+        ),
+        "spot only: no margin, no contracts",
+    ),
+}
+ORDERS: Final[list[tuple[str, str, float | None, dict[str, Any]]]] = [
+    ("limit", "buy", 0.9, {}),
+    ("limit", "buy", 0.9, {"postOnly": True}),
+    ("limit", "buy", 0.9, {"timeInForce": "IOC"}),
+    ("limit", "buy", 1.01, {"timeInForce": "FOK"}),
+    ("market", "buy", 1.0, {}),
+    ("market", "sell", None, {}),
+]
+"""Orders of every kind; prices as multiples of the ask."""
+SKIPS: Final = {"timeInForce": "ccxt calls a post-only order of this venue POST_ONLY, its validator wants PO"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def mexc() -> AsyncIterator[Running]:
+    """One venue for all validators, whose account has traded and has an order open."""
+    import ccxt.async_support
+
+    clock = LiveClock()
+    exchange = synthetic_exchange(clock, symbols=SYMBOLS, policy=POLICY)
+    exchange.open_account("desk", FUNDS, [ApiKey(KEY, SECRET)])
+    async with serve(venue="mexc", exchange=exchange, clock=clock) as server:
+        client = _client(ccxt.async_support, server)
+        ask = (await client.fetch_ticker(MARKET))["ask"]
+        await client.create_order(MARKET, "market", "buy", 0.02, ask)
+        await client.create_order(MARKET, "market", "sell", 0.01)
+        await client.create_order(MARKET, "limit", "buy", 0.01, ask * 0.9)
+        ended = await client.create_order(MARKET, "limit", "buy", 0.01, ask * 0.9)
+        await client.cancel_order(ended["id"], MARKET)
+        await client.close()
+        yield server
+
+
+def _client(module: Any, server: Running) -> Any:
+    client = module.mexc(options())
+    point(client, server.url)
+    client.has.update(swap=False, future=False, option=False)  # what is simulated is the spot venue
+    return client
+
+
+@pytest.mark.parametrize("name", RUN)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_asyncio(mexc: Running, name: str) -> None:
+    import ccxt.async_support
+
+    await validate(_client(ccxt.async_support, mexc), name, MARKET, RUN[name])
+
+
+@pytest.mark.parametrize("name", RUN)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_blocking(mexc: Running, name: str) -> None:
+    import ccxt
+
+    await validate_blocking(lambda: _client(ccxt, mexc), name, MARKET, RUN[name])
+
+
+@pytest.mark.parametrize(("kind", "side", "price", "params"), ORDERS)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_structure_of_orders(
+    mexc: Running, kind: str, side: str, price: float | None, params: dict[str, Any]
+) -> None:
+    """The wheel's order validator on what placing, reading and cancelling answer."""
+    import ccxt.async_support
+    from ccxt.test.exchange.base.test_order import test_order as structure
+
+    client = _client(ccxt.async_support, mexc)
+    try:
+        await client.load_markets()
+        ask = (await client.fetch_ticker(MARKET))["ask"]
+        limit = None if price is None else price * ask
+        placed = await client.create_order(MARKET, kind, side, 0.01, limit, params)
+        seen = [placed, await client.fetch_order(placed["id"], MARKET)]
+        if seen[1]["status"] == "open":
+            seen.append(await client.cancel_order(placed["id"], MARKET))
+        for each in seen:
+            structure(client, SKIPS, "createOrder", each, MARKET, client.milliseconds())
+            assert each["id"] == placed["id"]
+    finally:
+        await client.close()
+
+
+def test_every_validator_of_the_wheel_is_accounted_for() -> None:
+    assert not set(RUN) & set(NOT_RUN)
+    assert set(RUN) | set(NOT_RUN) == shipped()
+
+
+def test_the_document_shows_what_is_run_and_what_is_not() -> None:
+    document = Path(__file__).parents[2] / "docs" / "exchange-mexc.md"
+    rows = dict(
+        re.findall(r"^\| `(\w+)` \| (pass|not run)", document.read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert rows == {**dict.fromkeys(RUN, "pass"), **dict.fromkeys(NOT_RUN, "not run")}
