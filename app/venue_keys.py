@@ -39,20 +39,18 @@ def refuse_withdrawal(venue: str, told: bool | None) -> None:
 async def may_withdraw(venue: CcxtVenue) -> bool | None:
     """Whether the key can withdraw, as the venue itself says; None when it does not say.
 
-    Binance tells with the account as this key sees it (`canWithdraw`), Coinbase by the key (`can_transfer`),
-    Gate by the list of main keys, which not every key may read. MEXC tells only what the account could do.
+    Binance and MEXC tell with the account as this key sees it (`canWithdraw`), Coinbase by the key
+    (`can_transfer`), Gate by the list of main keys, which not every key may read.
     """
     from execution.exchanges.line import LineFailed
 
     exchange = venue.line.profile.ccxt_id
-    asked = _ASKED.get(exchange)
-    if asked is None:
-        return None
+    asked = _ASKED.get(exchange, "fetch_balance")
     try:
         answer = await venue.line.call(asked)
     except LineFailed:
         return None
-    if exchange == "binance":
+    if asked == "fetch_balance":
         return _flag(answer.get("info") if isinstance(answer, Mapping) else None, "canWithdraw")
     if exchange == "coinbase":
         return _flag(answer, "can_transfer")
@@ -62,7 +60,6 @@ async def may_withdraw(venue: CcxtVenue) -> bool | None:
 
 
 _ASKED: Final = {
-    "binance": "fetch_balance",
     "coinbase": "v3PrivateGetBrokerageKeyPermissions",
     "gate": "privateAccountGetMainKeys",
 }
@@ -74,13 +71,15 @@ def _flag(answer: object, name: str) -> bool | None:
 
 
 def _is_ours(told: Any, key: str) -> bool:
-    """Gate shows keys with their middle blanked out."""
+    """Gate shows how a key begins, and asterisks."""
     shown = told.get("key") if isinstance(told, Mapping) else None
-    return isinstance(shown, str) and len(shown) >= 4 and shown[:2] == key[:2] and shown[-2:] == key[-2:]
+    return isinstance(shown, str) and bool(shown.rstrip("*")) and key.startswith(shown.rstrip("*"))
 
 
 def _withdraws(told: Mapping[str, Any]) -> bool:
     return any(
-        isinstance(each, Mapping) and each.get("name") == "withdraw" and not each.get("read_only")
+        isinstance(each, Mapping)
+        and str(each.get("name")).startswith("withdraw")
+        and not each.get("read_only")
         for each in told.get("perms") or ()
     )

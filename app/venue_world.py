@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.settings import Settings, VenueKey, VenueSection
-from app.venue_keys import check_key, may_withdraw, refuse_withdrawal
+from app.venue_keys import check_key
 from domain.money import Symbol
 from domain.orders import Order
 from market.live.clock import VenueClock
@@ -83,8 +83,6 @@ async def open_world(
             origin=began,
         )
         await check_key(venue)
-        if settings.venue.live:
-            refuse_withdrawal(venue.name, await may_withdraw(venue))
         yield VenueWorld(feed, clock, venue)
     finally:
         await venue.close()

@@ -26,6 +26,7 @@ from domain.events import (
 )
 from domain.halt import HaltState
 from domain.orders import Origin
+from graph.state import CycleState
 from tests.unit.app.venue_stage import USDT, VenueStage, settings
 from tests.unit.market.live_venue import START, MadeUpVenue
 
@@ -88,6 +89,9 @@ async def test_it_trades_and_every_position_has_its_stop() -> None:
     assert any(isinstance(event, OrderFilled) for event in events)
     held = run.desk.portfolio.positions
     assert held
+    filled = [event.at for event in events if isinstance(event, OrderFilled)]
+    armed = [event.at for event in events if isinstance(event, StopArmed)]
+    assert all(any(timedelta(0) <= stop - fill < timedelta(minutes=2) for stop in armed) for fill in filled)
     assert {event.symbol for event in events if isinstance(event, StopArmed)} >= set(held)
     run.desk.portfolio.check()
     await run.close()
@@ -110,6 +114,7 @@ async def test_after_a_crash_stops_come_first_and_the_numbers_go_on() -> None:
     again = await stage.run(bars=2, past=past)
     assert again.desk.resumed
     await again.start()
+    assert StopsResumed in {type(event) for event in stage.events()[len(past) :]}, "before the first look"
     await again.run()
     events = stage.events()[len(past) :]
     kinds = [type(event) for event in events]
@@ -207,15 +212,40 @@ async def test_a_cycle_sends_nothing_while_somebody_else_works_on_orders() -> No
     rising(stage.data)
     run = await stage.run(bars=1)
     await run.start()
-    context = run.desk.context
-    await run.desk.feed.refresh_bars()  # type: ignore[attr-defined]  # the live feed
-    async with context.hands:
-        deciding = asyncio.create_task(run.advance())
-        _, waiting = await asyncio.wait({deciding}, timeout=0.3)
-        assert waiting == {deciding}
-        assert stage.filling.placed == []
-    await deciding
+    context, inner = run.desk.context, run.desk.engine._run_cycle
+    held_back = []
+
+    async def held(state: CycleState) -> CycleState:
+        async with context.hands:
+            deciding = asyncio.ensure_future(inner(state))
+            _, waiting = await asyncio.wait({deciding}, timeout=0.3)
+            held_back.append((bool(waiting), list(stage.filling.placed)))
+        return await deciding
+
+    run.desk.engine._run_cycle = held
+    await run.run()
+    assert held_back == [(True, [])]
     assert stage.filling.placed
+    await run.close()
+
+
+async def test_looks_wait_while_a_cycle_sends_and_stop_while_a_panic_sells() -> None:
+    stage = VenueStage()
+    run = await stage.run()
+    await run.start()
+    before = stage.filling.polls
+    async with run.desk.context.hands:
+        looking = asyncio.create_task(run.desk.engine.tend())
+        await asyncio.wait({looking}, timeout=0.1)
+        assert stage.filling.polls == before
+    await looking
+    assert stage.filling.polls == before + 1
+    run._panicking = True
+    run._cycle = asyncio.create_task(asyncio.sleep(60, True))
+    await run.beat()
+    assert stage.filling.polls == before + 1
+    run._cycle.cancel()
+    run._cycle = None
     await run.close()
 
 
