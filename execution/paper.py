@@ -144,10 +144,11 @@ class PaperVenue:
     def _put_back(self, order: Order, last_matched: datetime | None) -> None:
         feed, intent = self._feed, order.intent
         bar = feed.timeframe.delta
-        known = [time for time in (last_matched, _bar_close(order.fills, bar)) if time is not None]
+        closes = (last_matched, _bar_close(order.fills, bar))
+        known = [close for close in closes if close is not None and close > intent.created_at]
         matched = max(known, default=None)
         met: list[Candle] = []
-        if intent.order_type in TRIGGERED and matched is not None and matched > intent.created_at:
+        if intent.order_type in TRIGGERED and matched is not None:
             bars = feed.history(intent.symbol, matched, (matched - intent.created_at) // bar + 1)
             met = [bars.candle(row, feed.instruments[intent.symbol]) for row in range(len(bars))]
         quote = feed.quote(intent.symbol) if intent.order_type is _MARKET else None

@@ -100,9 +100,8 @@ def _has_journal(path: Path) -> bool:
     if not path.exists():
         return False
     with contextlib.closing(sqlite3.connect(path)) as reader:
-        return (
-            reader.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal_head'").fetchone() is not None
-        )
+        made = {name for (name,) in reader.execute("SELECT name FROM sqlite_master")}
+        return {"journal", "journal_head"} <= made
 
 
 def account(home: Path) -> list[DeskEvent]:
