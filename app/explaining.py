@@ -74,7 +74,7 @@ def explanation(order: Order, record: CycleRecord | None, refused: Refused | Non
 
 def record_of(order: Order, records: Records) -> CycleRecord | None:
     """The record of the decision behind an order; None when no decision made it, or it never ended."""
-    if order.intent.origin is not Origin.CYCLE:
+    if order.intent.origin not in (Origin.CYCLE, Origin.ALGORITHM):
         return None
     try:
         return records.get(cycle_id(order.intent.session, order.intent.cycle))

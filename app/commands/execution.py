@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,6 +18,8 @@ COLUMNS: Final = (
     "orders", "filled", "refused", "rejected", "fill rate", "maker", "shortfall", "price", "fees",
     "missed", "expected", "actual", "ack p95",
 )  # fmt: skip
+
+_TENTH: Final = Decimal("0.1")
 
 
 def known_key(by: str) -> By:
@@ -132,7 +134,8 @@ def _points(value: Decimal | None) -> str:
 
 
 def _share(value: Decimal | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
+    """A share in per cent. Rounded here: formatting would use whatever context a library left behind."""
+    return "-" if value is None else f"{(value * 100).quantize(_TENTH, ROUND_HALF_EVEN)}%"
 
 
 def _times(seen: Percentiles) -> str:

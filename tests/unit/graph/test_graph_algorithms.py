@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from app.bootstrap import Desk
+from app.explaining import record_of
 from domain.events import AlgorithmEnded, AlgorithmStarted, DeskEvent, OrderFilled
 from domain.orders import Order, OrderStatus, Origin
 from domain.tactics import LARGE_SHARE
@@ -87,6 +88,8 @@ async def test_the_record_of_a_cycle_names_the_algorithm(thin: Path) -> None:
     record = desk.context.records.get(f"test-{plan.cycle:06d}")  # type: ignore[attr-defined]  # MemoryRecords
     (mine,) = [order for order in record.orders if order.client_id == plan.algorithm_id]
     assert (mine.status, "worked in parts" in mine.note) == (OrderStatus.ACCEPTED, True)
+    child = children(desk)[plan.algorithm_id][0]
+    assert record_of(child, desk.context.records) == record  # type: ignore[arg-type]  # desk explain finds it
 
 
 async def test_what_an_older_algorithm_has_open_does_not_count_against_a_newer_cycle(thin: Path) -> None:
