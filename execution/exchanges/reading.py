@@ -72,37 +72,20 @@ class Reading:
         return self._many([*waiting, *ended], trigger_from)
 
     async def fills_of(self, symbol: Symbol, venue_id: str, client_id: str) -> list[Fill]:
-        """Every execution of one order, oldest first."""
+        """Every execution of one order, oldest first, page by page."""
         key = "order_id" if self._profile.ccxt_id == "gate" else "orderId"
-        trades = await self._trades(symbol, None, self._profile.page_size, {key: venue_id})
+        asked: dict[str, Any] = {key: venue_id}
+        if self._profile.paging is Paging.BY_ID:
+            asked["fromId"] = 0  # without it the newest page comes, and no other
+        trades = await self._every(symbol, None, asked)
         return self._fills((each for each in trades if trade_order(each) == venue_id), lambda _: client_id)
 
     async def fills(
         self, symbol: Symbol, since: datetime, whose: Callable[[Mapping[str, Any]], str]
     ) -> list[Fill]:
         """Every execution of the account in one market at or after `since`, oldest first, page by page."""
-        found: dict[tuple[str, str], Mapping[str, Any]] = {}
-        start, size = _milliseconds(since), self._profile.page_size
-        at: int | None = start
-        params: dict[str, Any] = {}
-        for page in range(1, _MOST_PAGES + 1):
-            trades = await self._trades(symbol, at, size, params)
-            new = {(str(each.get("id")), trade_order(each)): each for each in trades}
-            fresh = new.keys() - found.keys()
-            found |= new
-            if len(trades) < size:
-                break
-            if not fresh:
-                raise LineFailed(Outcome.UNKNOWN, f"{self._profile.name} repeats the same page of executions")
-            at, params = self._next_page(page, start, trades)
-        else:
-            raise LineFailed(Outcome.UNKNOWN, f"{self._profile.name} lists executions without end")
-        kept = (
-            each
-            for each in found.values()
-            if isinstance(each.get("timestamp"), int) and each["timestamp"] >= start
-        )
-        return self._fills(kept, whose)
+        trades = await self._every(symbol, _milliseconds(since), {})
+        return [fill for fill in self._fills(trades, whose) if fill.filled_at >= since]
 
     async def balances(self) -> dict[Currency, Balance]:
         """What the account holds, without the currencies it holds nothing of."""
@@ -130,8 +113,27 @@ class Reading:
             raise LineFailed(Outcome.DOWN, f"{self._profile.name} names no ask for {symbol}")
         return ask
 
+    async def _every(
+        self, symbol: Symbol, start: int | None, asked: Mapping[str, Any]
+    ) -> list[Mapping[str, Any]]:
+        """Every page of executions that answers the question, each execution once."""
+        found: dict[tuple[str, str], Mapping[str, Any]] = {}
+        size, at, params = self._profile.page_size, start, dict(asked)
+        for page in range(1, _MOST_PAGES + 1):
+            trades = await self._trades(symbol, at, size, params)
+            new = {(str(each.get("id")), trade_order(each)): each for each in trades}
+            fresh = new.keys() - found.keys()
+            found |= new
+            if len(trades) < size:
+                return list(found.values())
+            if not fresh:
+                raise LineFailed(Outcome.UNKNOWN, f"{self._profile.name} repeats the same page of executions")
+            at, further = self._next_page(page, start, trades)
+            params = {**asked, **further}
+        raise LineFailed(Outcome.UNKNOWN, f"{self._profile.name} lists executions without end")
+
     def _next_page(
-        self, page: int, start: int, trades: Sequence[Mapping[str, Any]]
+        self, page: int, start: int | None, trades: Sequence[Mapping[str, Any]]
     ) -> tuple[int | None, dict[str, Any]]:
         match self._profile.paging:
             case Paging.BY_ID:
@@ -139,7 +141,7 @@ class Reading:
             case Paging.BY_PAGE:
                 return start, {"page": page + 1}
             case Paging.BY_TIME:
-                return start, {"until": min(int(each["timestamp"]) for each in trades)}
+                return start, {"until": min(each.get("timestamp") or 0 for each in trades)}
 
     async def _trades(
         self, symbol: Symbol, since: int | None, size: int, params: Mapping[str, Any]
