@@ -105,6 +105,8 @@ async def test_orders_that_do_not_wait_and_orders_that_only_wait(
     placed = await mexc.client.create_order(MARKET, "limit", "buy", amount, price, params)
     seen = await mexc.client.fetch_order(placed["id"], MARKET)
     assert (seen["info"]["type"], seen["status"], seen["filled"]) == (kind, status, filled)
+    if status == "canceled":
+        assert seen["info"]["status"] == ("PARTIALLY_CANCELED" if filled else "CANCELED")
 
 
 async def test_a_used_client_id_makes_a_second_order(mexc: Stage) -> None:
