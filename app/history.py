@@ -22,6 +22,7 @@ from domain.halt import Halt
 from domain.instrument import Instrument, split_symbol
 from domain.money import Currency, Money, Symbol
 from domain.orders import Order, OrderStatus
+from domain.reconciliation import FillAdopted
 from domain.verdicts import Breach
 from execution.book import OrderBook
 from portfolio.portfolio import Portfolio
@@ -93,6 +94,7 @@ def fold(events: Iterable[DeskEvent]) -> History:
     told = list(events)
     symbols = {event.intent.symbol for event in told if isinstance(event, IntentRecorded)}
     symbols.update(name for event in told if isinstance(event, EquityMarked) for name in event.prices)
+    symbols.update(event.fill.symbol for event in told if isinstance(event, FillAdopted))
     instruments = {symbol: _bookkeeping(symbol) for symbol in symbols}
     for event in told:
         match event:

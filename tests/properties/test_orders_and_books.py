@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 from hypothesis import given, settings
@@ -11,11 +13,15 @@ from hypothesis import strategies as st
 from domain.errors import InvalidTransition
 from domain.money import ZERO
 from domain.orders import TERMINAL, TRANSITIONS, Order, OrderStatus, OrderType, Side
+from domain.reconciliation import Reconciled
 from execution.facts import FactsSource
-from execution.scripted import Answer, ScriptedVenue
+from execution.scripted import ALL, Answer, ScriptedVenue
+from execution.venue import Capabilities
 from memory.journal import MemoryJournal
 from tests.faults.world import BTC, LIMITS, START, World, intent, sell, world
 
+LOCKING = replace(ALL, shares_holdings=False, groups=False)
+NO_STOPS = replace(LOCKING, order_types=frozenset({OrderType.MARKET, OrderType.LIMIT}))
 ANSWERS = st.sampled_from(Answer)
 PARTS = st.sampled_from(["0.01", "0.02", "0.05"])
 ACTIONS = st.one_of(
@@ -27,15 +33,18 @@ ACTIONS = st.one_of(
     st.tuples(st.just("again"), st.integers(0, 30), st.none()),
     st.tuples(st.just("tick"), st.booleans(), st.none()),
     st.tuples(st.just("restart"), st.none(), st.none()),
+    st.tuples(st.just("rest"), ANSWERS, PARTS),
+    st.tuples(st.just("move"), st.integers(0, 30), ANSWERS),
+    st.tuples(st.just("reconcile"), st.booleans(), st.none()),
 )
 
 
 class History:
     """One venue and one journal through any number of processes."""
 
-    def __init__(self) -> None:
+    def __init__(self, does: Capabilities = ALL) -> None:
         self.journal = MemoryJournal()
-        self.venue = ScriptedVenue()
+        self.venue = ScriptedVenue(capabilities=does)
         self.world = world(self.journal, self.venue)
         self.legs = 0
 
@@ -64,6 +73,24 @@ class History:
             case "tick", bool(silent), _:
                 venue.silent = silent
                 await w.tick()
+                await w.desk.tick()
+                venue.silent = False
+            case "rest", Answer() as answer, str(quantity):
+                venue.answers.append(answer)
+                self.legs += 1
+                wish = intent(self.legs, quantity=quantity, limit="39900", at=w.clock.now())
+                await w.desk.submit(replace(wish, expires_at=w.clock.now() + timedelta(hours=3)))
+                venue.answers.clear()
+            case "move", int(index), Answer() as answer:
+                if (order := self._pick(index)) and order.intent.side is Side.BUY and order.remaining:
+                    venue.cancel_answers.append(answer)
+                    self.legs += 1
+                    moved = intent(self.legs, quantity=str(order.remaining), limit="39950", at=w.clock.now())
+                    await w.desk.replace(order.client_id, moved)
+                    venue.cancel_answers.clear()
+            case "reconcile", bool(silent), _:
+                venue.silent = silent
+                await w.desk.reconcile()
                 venue.silent = False
             case "restart", _, _:
                 w.journal.commit()
@@ -71,6 +98,7 @@ class History:
                 self.world.desk.restore(event for _, event in self.journal.events())
                 await self.world.desk.reconcile()
                 await self.world.guardian.resume()
+                await self.world.desk.tick()
             case _:
                 raise AssertionError(f"no such action: {what}")
 
@@ -96,8 +124,8 @@ def held(venue: ScriptedVenue) -> Decimal:
     return sum((fill.quantity if fill.side is Side.BUY else -fill.quantity for fill in fills), ZERO)
 
 
-async def tell(actions: list[tuple[str, object, object]]) -> None:
-    history = History()
+async def tell(actions: list[tuple[str, object, object]], does: Capabilities = ALL) -> None:
+    history = History(does)
     for what, first, second in actions:
         await history.act(what, first, second)
     for _ in range(3):
@@ -112,6 +140,10 @@ def check(history: History, w: World) -> None:
         assert w.desk.orders[client_id].filled == kept.filled
     for order in w.desk.orders.values():
         assert order.status is not OrderStatus.UNKNOWN
+        old = w.desk.orders.get(order.intent.replaces)
+        assert old is None or order.client_id not in venue.placed or old.is_terminal, (
+            "beside what it replaces"
+        )
         assert order.filled == sum((fill.quantity for fill in order.fills), ZERO)
     position = w.portfolio.position(BTC)
     quantity = ZERO if position is None else position.quantity
@@ -122,8 +154,12 @@ def check(history: History, w: World) -> None:
         for order in w.desk.open_orders()
         if order.intent.side is Side.SELL and order.intent.order_type is OrderType.MARKET
     ]
-    covered = [order for order in open_stops if order.remaining >= quantity]
-    assert not quantity or covered or sales, "a position that nothing protects"
+    covered = sum((order.remaining for order in open_stops), ZERO)
+    watched = BTC in w.guardian._watched
+    assert not quantity or covered >= quantity or sales or watched, "a position that nothing protects"
+    assert not [
+        each for event in w.events(Reconciled) for each in event.differences if each.verdict == "frozen"
+    ]
     w.portfolio.check()
     w.journal.commit()
     again = world(history.journal, venue, feed=w.feed)
@@ -139,6 +175,14 @@ def test_no_history_loses_or_doubles_an_order_or_unbalances_the_books(
     actions: list[tuple[str, object, object]],
 ) -> None:
     asyncio.run(tell(actions))
+
+
+@given(st.lists(ACTIONS, min_size=3, max_size=25), st.sampled_from([LOCKING, NO_STOPS]))
+@settings(max_examples=80, deadline=None)
+def test_nor_does_any_history_at_a_venue_that_locks_holdings_or_has_no_stops(
+    actions: list[tuple[str, object, object]], does: Capabilities
+) -> None:
+    asyncio.run(tell(actions, does))
 
 
 @given(st.lists(ACTIONS, min_size=3, max_size=15))
