@@ -192,7 +192,7 @@ class SimulatedExchange(ExchangeBooks):
         if keeps:
             market.book.reduce(live.order_id, live.lots - lots)
             live.lots = lots
-            floor.relock(customer, live, floor.needs(live, customer, live.left))
+            floor.relock(customer, live, floor.needs(live, live.left))
         else:
             self._move(market, customer, live, new_price, lots)
         if new_client_id:
@@ -210,7 +210,7 @@ class SimulatedExchange(ExchangeBooks):
         if live.ask.post_only:
             entry.check_rests(live.buy, ticks, market)
         more = (lots - live.filled - live.prevented) * market.step
-        need = more * price * self._floor.margin(customer, live.rules) if live.buy else more
+        need = more * price * self._floor.margin(live) if live.buy else more
         customer.account.need(live.lock_currency, need - live.locked)
         market.book.cancel(live.order_id)
         live.price, live.ticks, live.lots = price, ticks, lots
@@ -343,12 +343,13 @@ class SimulatedExchange(ExchangeBooks):
             order.client_id or f"{self.policy.client_ids.made_prefix}{number}",
             market.lots(order.quantity) if order.quantity is not None else 0,
             self.policy.self_trade if order.self_trade is None else order.self_trade,
+            self._floor.rates(customer, market.rules, now),
             now,
         )
         if order.quantity is None:
             live.lots = entry.size_by_amount(order, market, live, self._floor.apart(live, customer))
             market.rules.check_quantity(live.lots * market.step, market=True)
-        lock = self._floor.lock_for(market, live, customer)
+        lock = self._floor.lock_for(market, live)
         buys_now = live.buy and order.order_type is OrderType.MARKET
         customer.account.need(
             live.lock_currency, self._floor.cost(market, live, customer) if buys_now else lock

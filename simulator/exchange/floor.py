@@ -57,26 +57,23 @@ class Floor:
 
     # what an order needs ------------------------------------------------------------------------------
 
-    def rates(self, customer: Customer, rules: MarketRules) -> FeeSchedule:
+    def rates(self, customer: Customer, rules: MarketRules, at: datetime) -> FeeSchedule:
         """What a customer pays in a market: the market's own rates, or else those of the customer's tier."""
-        return rules.fees if rules.fees is not None else customer.fees(self.now)
+        return rules.fees if rules.fees is not None else customer.fees(at)
 
-    def margin(self, customer: Customer, rules: MarketRules) -> Decimal:
-        """One, plus the fee rate where a buyer pays the fee on top."""
-        if not self._pays_on_top:
-            return ONE
-        fees = self.rates(customer, rules)
-        return ONE + max(fees.maker, fees.taker)
+    def margin(self, order: LiveOrder) -> Decimal:
+        """One, plus the order's fee rate where a buyer pays the fee on top."""
+        return ONE + max(order.fees.maker, order.fees.taker) if self._pays_on_top else ONE
 
-    def needs(self, order: LiveOrder, customer: Customer, lots: int) -> Decimal:
+    def needs(self, order: LiveOrder, lots: int) -> Decimal:
         """What so many lots of it lock: base to sell, quote at the worst price known to buy."""
         step = order.rules.instrument.step_size
         if not order.buy:
             return lots * step
         price = order.price if order.price is not None else order.stop * order.rules.instrument.tick_size
-        return lots * step * price * self.margin(customer, order.rules)
+        return lots * step * price * self.margin(order)
 
-    def lock_for(self, market: Market, order: LiveOrder, customer: Customer) -> Decimal:
+    def lock_for(self, market: Market, order: LiveOrder) -> Decimal:
         """What an order locks when it comes in. A market buy locks nothing: it pays at once."""
         if order.sleeps and not self.policy.locks_sleeping:
             return ZERO
@@ -86,8 +83,8 @@ class Floor:
             if not order.stop:  # a trailing buy: as far above the market as it trails
                 trailing = order.ask.trailing or ZERO
                 price = market.last_price * (ONE + trailing)
-                return order.lots * market.step * price * self.margin(customer, market.rules)
-        return self.needs(order, customer, order.lots)
+                return order.lots * market.step * price * self.margin(order)
+        return self.needs(order, order.lots)
 
     def cost(self, market: Market, order: LiveOrder, customer: Customer) -> Decimal:
         """What a market buy would pay if it went through the book now."""
@@ -98,7 +95,7 @@ class Floor:
             left -= eaten
             if not left:
                 break
-        return cost * market.tick * market.step * self.margin(customer, market.rules)
+        return cost * market.tick * market.step * self.margin(order)
 
     def apart(self, order: LiveOrder, customer: Customer) -> dict[int, int]:
         """Its owner's own lots on the other side, by price: prevention will not let it trade with them."""
@@ -177,7 +174,7 @@ class Floor:
         for order_id, lots in result.cut:
             resting = self.orders[order_id]
             customer = self.customers[resting.account]
-            self._unlock(customer, resting, min(self.needs(resting, customer, lots), resting.locked))
+            self._unlock(customer, resting, self.needs(resting, lots))
             resting.prevented += lots
         for order_id in result.removed:
             self.finish(market, self.orders[order_id], Ending.SELF_TRADE)
@@ -215,7 +212,7 @@ class Floor:
         need = (
             self.cost(market, order, customer)
             if order.buy and order.is_market
-            else self.needs(order, customer, order.left)
+            else self.needs(order, order.left)
         )
         if need > customer.account.free(order.lock_currency):
             self.finish(market, order, Ending.NO_FUNDS)
@@ -251,12 +248,11 @@ class Floor:
         account = customer.account
         price, quantity = ticks * market.tick, lots * market.step
         notional = price * quantity
-        rates = self.rates(customer, market.rules)
-        rate = rates.maker if maker else rates.taker
+        rate = order.fees.maker if maker else order.fees.taker
         order.filled += lots
         left = order.left
         if order.locked:
-            share = order.locked if not left else min(self.needs(order, customer, lots), order.locked)
+            share = self.needs(order, lots) if left else order.locked
             self._unlock(customer, order, share)
         fee_currency: Currency
         if order.buy and not self._pays_on_top:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from domain.money import ZERO, Currency, Symbol
 from domain.orders import TRIGGERED, OrderStatus, OrderType, Side
+from simulator.costs import FeeSchedule
 from simulator.exchange.model import Ending, NewOrder, OrderList, OrderView
 from simulator.exchange.rules import MarketRules
 from simulator.orderbook.messages import SelfTrade
@@ -29,6 +30,7 @@ class LiveOrder:
         "client_id",
         "created_at",
         "ending",
+        "fees",
         "filled",
         "list_id",
         "lock_currency",
@@ -60,6 +62,7 @@ class LiveOrder:
         client_id: str,
         lots: int,
         self_trade: SelfTrade,
+        fees: FeeSchedule,
         at: datetime,
     ) -> None:
         instrument = rules.instrument
@@ -79,6 +82,7 @@ class LiveOrder:
         self.active = ask.trailing is None or not self.stop  # a trailing stop may wait for its start price
         self.peak = 0
         self.self_trade = self_trade
+        self.fees = fees  # those of its day: what was locked covers them however long it rests
         self.list_id = 0
         self.asleep = False
         self.status = _ACCEPTED

@@ -23,7 +23,7 @@ _LEG: Final = {
     "IcebergQty": "icebergQty",
     "TrailingDelta": "trailingDelta",
 }
-_SHARED: Final = ("symbol", "side", "quantity", "selfTradePreventionMode")
+_SHARED: Final[tuple[str, ...]] = ("symbol", "side", "quantity", "selfTradePreventionMode")
 
 
 def place(ask: Ask) -> dict[str, Any]:

@@ -158,7 +158,8 @@ async def serve(
     """Serve an exchange as one venue until the context ends. Port 0 takes a free one.
 
     Every `pulse` seconds the market is moved to the clock's time and streams are fed. ConfigError for a venue
-    there is not or an address that cannot be had.
+    there is not or an address that cannot be had. What breaks the market closes the venue, and is raised at
+    the end.
     """
     plan = faults if faults is not None else FaultPlan(clock)
     application = web.Application()
@@ -176,6 +177,7 @@ async def serve(
         ) from error
     taken = int(runner.addresses[0][1])
     beat = asyncio.create_task(_beat(exchange, clock, pulse))
+    beat.add_done_callback(lambda task: _close_the_venue(task, plan))
     try:
         yield Running(f"http://{host}:{taken}", taken, exchange, plan)
     finally:
@@ -183,6 +185,15 @@ async def serve(
         with suppress(asyncio.CancelledError):
             await beat  # raises what stopped the market, if anything did
         await runner.cleanup()
+
+
+def _close_the_venue(task: asyncio.Task[None], faults: FaultPlan) -> None:
+    """A market that broke does not go on as one that stands still: the venue closes, and it is said."""
+    broke = None if task.cancelled() else task.exception()
+    if broke is not None:
+        faults.add(Fault(FaultKind.MAINTENANCE))
+        said = "the simulated market broke; the venue answers as in maintenance"
+        asyncio.get_running_loop().call_exception_handler({"message": said, "exception": broke})
 
 
 async def _beat(exchange: SimulatedExchange, clock: Clock, seconds: float) -> None:

@@ -35,6 +35,16 @@ def test_fees_are_taken_from_what_is_received() -> None:
     assert stage.held() == {"COIN": ("9.998", "0"), "USDT": ("10008.89", "0")}
 
 
+def test_a_fee_is_rounded_down_to_its_digits() -> None:
+    stage = floor(Policy(tiers=one_tier("0.0015", "0.0015"), fee_digits=4))
+    stage.rival("sell", "101", "0.11")
+    (trade,) = stage.place("buy", OrderType.MARKET, quantity="0.11").trades
+    assert trade.fee == d("0.0001")  # of 0.000165
+    stage.rival("buy", "100.1", "0.13")
+    (trade,) = stage.place("sell", OrderType.MARKET, quantity="0.13").trades
+    assert trade.fee == d("0.0195")  # of 0.0195195
+
+
 def test_fees_in_quote_are_paid_on_top_and_locked_with_the_order() -> None:
     stage = floor(Policy(tiers=FEES, fee_in=FeeIn.QUOTE))
     resting = stage.limit("buy", "99", "2")
@@ -58,6 +68,27 @@ def test_the_tier_of_a_day_is_that_of_the_thirty_days_before() -> None:
     assert stage.exchange.fees(ME).taker == d("0.001")
     stage.clock.set(stage.clock.now() + timedelta(days=30))
     assert stage.exchange.fees(ME).taker == d("0.002")
+
+
+def test_an_order_pays_the_rates_of_the_day_it_came_in() -> None:
+    """What was locked for it, fee on top, is enough however long it rests."""
+    tiers = (
+        FeeTier(d(0), FeeSchedule(d("0.1"), d("0.1"))),
+        FeeTier(d(100), FeeSchedule(d("0.01"), d("0.01"))),
+    )
+    stage = floor(Policy(tiers=tiers, fee_in=FeeIn.QUOTE), balances={"COIN": "10", "USDT": "202"})
+    stage.rival("buy", "100", "2")
+    stage.place("sell", OrderType.MARKET, quantity="2")
+    stage.exchange.deposit(ME, QUOTE, -d("180"))  # 202 left
+    stage.clock.set(stage.clock.now() + timedelta(days=1))
+    stage.limit("buy", "100", "2")
+    assert stage.held()["USDT"] == ("0", "202")
+    stage.clock.set(stage.clock.now() + timedelta(days=60))
+    assert stage.exchange.fees(ME).maker == d("0.1")
+    stage.rival("sell", "100", "1")
+    assert stage.held()["USDT"] == ("0", "101")
+    stage.rival("sell", "100", "1")
+    assert stage.held() == {"COIN": ("10", "0"), "USDT": ("0", "0")}
 
 
 @pytest.mark.parametrize("turnovers", [[], ["1"], ["0", "5", "5"], ["0", "5", "4"]])

@@ -229,6 +229,15 @@ def test_an_iceberg_shows_only_its_tip() -> None:
     assert stage.exchange.depth(COIN).asks == ((d("101.0"), d("0.50")),)
 
 
+def test_an_iceberg_that_is_gone_hides_nothing() -> None:
+    stage = floor()
+    iceberg = stage.limit("sell", "101", "5", display="1")
+    stage.rival("sell", "101", "3")
+    assert stage.exchange.depth(COIN).asks == ((d("101.0"), d("4.00")),)
+    stage.exchange.cancel(ME, COIN, order_id=iceberg.order_id)
+    assert stage.exchange.depth(COIN).asks == ((d("101.0"), d("3.00")),)
+
+
 @pytest.mark.parametrize(
     ("mode", "taker", "maker", "filled"),
     [

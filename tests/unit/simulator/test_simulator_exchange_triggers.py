@@ -113,6 +113,13 @@ def test_a_trailing_buy_follows_downwards(stage: Floor) -> None:
     assert stage.order(order.order_id).average_price == d("120")
 
 
+@pytest.mark.parametrize(("side", "stop"), [("sell", "90.2"), ("buy", "110.4")])
+def test_a_trailing_stop_between_two_ticks_stands_on_the_farther(stage: Floor, side: str, stop: str) -> None:
+    stage.trade_at("100.3")  # 90.27 and 110.33
+    order = stage.place(side, TRAIL, quantity="1", trailing="0.1").order
+    assert stage.order(order.order_id).stop_price == d(stop)
+
+
 def test_a_trailing_stop_may_wait_for_its_start(stage: Floor) -> None:
     order = stage.place("sell", TRAIL, quantity="1", trailing="0.1", trigger_price="105").order
     stage.trade_at("90")  # before it began, this is nothing

@@ -38,7 +38,7 @@ from tests.unit.simulator.binance_client import (
     wire,
 )
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest_asyncio.fixture

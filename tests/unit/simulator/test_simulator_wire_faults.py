@@ -257,14 +257,21 @@ async def test_a_server_that_cannot_be_is_refused() -> None:
                 pass
 
 
-async def test_what_stops_the_market_is_not_hidden() -> None:
+async def test_what_breaks_the_market_closes_the_venue_and_is_said() -> None:
     clock = SimulatedClock(START)
     exchange = quiet_exchange(clock)
+    said: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
 
     def broken(_: object) -> None:
-        raise RuntimeError("the market broke")
+        raise RuntimeError("a listener broke")
 
     exchange.listen_market(broken)
-    with pytest.raises(RuntimeError, match="the market broke"):
-        async with serve(venue="binance", exchange=exchange, clock=clock, pulse=0.001):
-            await asyncio.sleep(0.05)
+    with pytest.raises(RuntimeError, match="a listener broke"):
+        async with (
+            serve(venue="binance", exchange=exchange, clock=clock) as server,
+            aiohttp.ClientSession() as session,
+            session.get(f"{server.url}/api/v3/ping") as answer,
+        ):
+            assert answer.status == 503
+    assert said == ["the simulated market broke; the venue answers as in maintenance"]
