@@ -9,8 +9,10 @@ from typing import Any, Final
 import orjson
 from aiohttp import WSMsgType, web
 
+from domain.clock import Clock
 from domain.money import Symbol
 from simulator.exchange.events import AccountEvent, MarketEvent, Traded
+from simulator.exchange.exchange import SimulatedExchange
 from simulator.wire.faults import FaultPlan, Operation
 from simulator.wire.figures import millis
 from simulator.wire.gate_calls import GateCalls
@@ -30,6 +32,11 @@ from simulator.wire.gate_signing import channel_signature, fresh, same
 from simulator.wire.gate_user import ALL, CHANNELS, pushes
 from simulator.wire.outbox import Outbox
 
+_PLAIN: Final[dict[str, Callable[[SimulatedExchange, Clock, Symbol], Feed]]] = {
+    "spot.trades": TradesFeed,
+    "spot.tickers": TickerFeed,
+    "spot.book_ticker": TouchFeed,
+}
 _BOOKS: Final = {"50": 50, "400": 400}
 _TOPS: Final = ("5", "10", "20", "50", "100")
 _BAD_BODY, _BAD_ARGUMENT, _NOT_AUTHENTIC = 1, 2, 4
@@ -115,9 +122,8 @@ class GateConnection:
         if not isinstance(payload, list) or not payload or not all(isinstance(each, str) for each in payload):
             raise _Unusable(_BAD_ARGUMENT, "payload must be a list of texts")
         exchange, clock = self._api.exchange, self._api.clock
-        plain = {"spot.trades": TradesFeed, "spot.tickers": TickerFeed, "spot.book_ticker": TouchFeed}
-        if channel in plain:
-            return [(each, plain[channel](exchange, clock, self._symbol(each))) for each in payload]
+        if channel in _PLAIN:
+            return [(each, _PLAIN[channel](exchange, clock, self._symbol(each))) for each in payload]
         if channel == "spot.obu":
             return [self._obu(each) for each in payload]
         if channel == "spot.order_book_update" and len(payload) == 2:

@@ -9,8 +9,10 @@ from typing import Any, Final
 import orjson
 from aiohttp import WSMsgType, web
 
+from domain.clock import Clock
 from domain.money import Symbol
 from simulator.exchange.events import AccountEvent, MarketEvent, Traded
+from simulator.exchange.exchange import SimulatedExchange
 from simulator.wire import mexc_words as words
 from simulator.wire.faults import FaultPlan, Operation
 from simulator.wire.figures import millis
@@ -21,7 +23,7 @@ from simulator.wire.mexc_protobuf import encode
 from simulator.wire.mexc_user import CHANNELS, pushes
 from simulator.wire.outbox import Outbox
 
-_AGGREGATED: Final = {
+_AGGREGATED: Final[dict[str, Callable[[SimulatedExchange, Clock, Symbol, str], Feed]]] = {
     "public.aggre.deals.v3.api.pb": DealsFeed,
     "public.aggre.bookTicker.v3.api.pb": TouchFeed,
     "public.aggre.depth.v3.api.pb": DepthFeed,
