@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from execution.guardian import StopGuardian
     from execution.order_desk import OrderDesk
     from execution.paper import PaperVenue
+    from execution.patience import Patience
     from execution.venue import Venue
     from llm.budget import Budget
     from llm.calls import Model
@@ -190,6 +191,7 @@ def build_desk(
         journal=journal,
         clock=clock,
         publish=bus.publish,
+        patience=_patience(settings),
         reconcile_every=world.reconcile_every,
     )
     chosen, budget, model = _model(settings, key)
@@ -252,6 +254,16 @@ def build_desk(
         tools=tools,
         resumed=bool(past),
     )
+
+
+def _patience(settings: Settings) -> Patience | None:
+    """How long a limit entry may rest; None: until the next decision."""
+    from execution.patience import Patience, Then
+
+    told = settings.decision
+    if not told.entry_patience:
+        return None
+    return Patience(timedelta(seconds=told.entry_patience), Then(told.entry_unfilled))
 
 
 class PaperWorld:

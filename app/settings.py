@@ -191,6 +191,8 @@ class DecisionSection(_Section):
     strategies: tuple[str, ...] = ("ma_crossover", "breakout")
     max_weight: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.25")
     rebalance_band: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.05")
+    entry_patience: Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)] = 0.0
+    entry_unfilled: Literal["cancel", "market"] = "cancel"
     runner: Literal["auto", "graph", "inline"] = "auto"
 
 

@@ -25,7 +25,7 @@ from domain.events import (
     StopsResumed,
 )
 from domain.halt import HaltState
-from domain.orders import Origin
+from domain.orders import OrderStatus, Origin
 from graph.state import CycleState
 from tests.unit.app.venue_stage import USDT, VenueStage, settings
 from tests.unit.market.live_venue import START, MadeUpVenue
@@ -294,4 +294,23 @@ async def test_a_quote_that_is_older_than_a_minute_opens_nothing() -> None:
     assert refused
     assert all("fresh_price" in [breach.rule for breach in event.breaches] for event in refused)
     assert stage.filling.placed == []
+    await run.close()
+
+
+@pytest.mark.parametrize(("then", "filled"), [("cancel", False), ("market", True)])
+async def test_an_entry_that_nobody_takes_rests_as_long_as_the_settings_say(then: str, filled: bool) -> None:
+    stage = VenueStage()
+    stage.decision = {"entry_patience": 600.0, "entry_unfilled": then}
+    stage.filling.takes_limits = False
+    rising(stage.data)
+    run = await stage.run()
+    await run.start()
+    await run.beat()
+    (entry, *_) = [order for order in run.desk.orders.orders.values() if not order.intent.reduce_only]
+    assert not entry.is_terminal
+    for _ in range(40):
+        await stage.rest(1)
+        await run.beat()
+    assert entry.status is OrderStatus.CANCELLED
+    assert run.desk.portfolio.holds(entry.intent.symbol) is filled
     await run.close()

@@ -40,6 +40,7 @@ class FillingVenue(ScriptedVenue):
         self.held = {USDT: Decimal(10_000)}
         self.feed: LiveFeed | None = None
         self.polls = 0
+        self.takes_limits = True
 
     async def poll(self) -> tuple[VenueReport, ...]:
         self.polls += 1
@@ -49,7 +50,8 @@ class FillingVenue(ScriptedVenue):
             if quote is None or kept.status in TERMINAL:
                 continue
             trigger = kept.intent.trigger_price
-            plain = kept.intent.order_type in (OrderType.MARKET, OrderType.LIMIT)
+            limit = kept.intent.order_type is OrderType.LIMIT and self.takes_limits
+            plain = kept.intent.order_type is OrderType.MARKET or limit
             if plain or (trigger is not None and quote.bid <= trigger):
                 touch = quote.ask if kept.intent.side is Side.BUY else quote.bid
                 price = kept.intent.limit_price or touch
@@ -72,14 +74,14 @@ class MadeUpWorld:
         return None
 
 
-def settings(**session: Any) -> Settings:
+def settings(decision: dict[str, Any] | None = None, **session: Any) -> Settings:
     """Two symbols, a decision every hour; the address is never asked."""
     told = {"symbols": SYMBOLS, "timeframe": "1h", **session}
     return load(
         overrides={
             "session": told,
             "venue": {"name": "binance-testnet", "url": "http://127.0.0.1:9"},
-            "decision": {"strategies": ("breakout", "ma_crossover")},
+            "decision": {"strategies": ("breakout", "ma_crossover"), **(decision or {})},
         }
     )
 
@@ -92,6 +94,7 @@ class VenueStage:
         self.pace = pace
         self.data = MadeUpVenue()
         self.filling = FillingVenue()
+        self.decision: dict[str, Any] = {}
         self.journal = MemoryJournal()
         self.world: MadeUpWorld
 
@@ -103,7 +106,7 @@ class VenueStage:
         )
         self.world = MadeUpWorld(feed, clock, self.filling)
         return build_desk(
-            settings(**session),
+            settings(self.decision, **session),
             session="s0001",
             journal=self.journal,
             records=MemoryRecords(),
