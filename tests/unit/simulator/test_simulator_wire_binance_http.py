@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import pytest_asyncio
 
 from domain.orders import Side
+from simulator.wire.binance_request import read_params
 from tests.unit.simulator.binance_client import BTC, KEY, READER, START, Wire, rest, wire
 
 NOW = int(START.timestamp() * 1000)
@@ -341,3 +343,12 @@ async def test_public_answers_that_ccxt_does_not_ask_for(binance: Wire) -> None:
 async def test_a_parameter_sent_twice_is_refused(binance: Wire) -> None:
     _, told, _ = await binance.ask("GET", "depth?symbol=BTCUSDT&symbol=BTCUSDT")
     assert told["code"] == -1101
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ["", "a=1", "a=1&b=", "a=1&&b=2", "a=x=y", "a=%2F&b=c+d", "=1&a=2", "symbols=%5B%22BTCUSDT%22%5D", "a"],
+)
+def test_parameters_are_read_as_the_standard_library_reads_them(payload: str) -> None:
+    standard = {name: value for name, value in parse_qsl(payload, keep_blank_values=True) if name}
+    assert {name: value for name, value in read_params(payload).items() if name} == standard
