@@ -115,14 +115,15 @@ def baseline(view: SymbolView, instrument: Instrument, evidence_id: str) -> View
     if missing:
         return Abstention(_SOURCE, view.symbol, f"still warming up: {', '.join(missing)}")
     close, atr = float(view.candle.close), features[ATR]
+    usual = 4.9 * 100.0 * atr / close
     if not (
-        math.isfinite(atr)
-        and atr > 0.0
+        math.isfinite(usual)
+        and usual > 0.0  # of the smallest floats nothing is left here
         and all(math.isfinite(features[one]) for one in MarketAnalyst.features)
     ):
         return Abstention(_SOURCE, view.symbol, "the price does not move")
     trend = math.tanh((features[FAST] - features[SLOW]) / atr)
-    momentum = math.tanh(features[ROC] / (4.9 * 100.0 * atr / close))
+    momentum = math.tanh(features[ROC] / usual)
     rsi, adx = features[RSI], features[ADX]
     strength = min(max((adx - 10.0) / 20.0, 0.2), 1.0)
     stretch = min(max(rsi - 75.0, 0.0), 25.0) / 50.0 - min(max(25.0 - rsi, 0.0), 25.0) / 50.0

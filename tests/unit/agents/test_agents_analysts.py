@@ -83,7 +83,10 @@ async def test_a_warming_or_stale_symbol_has_no_view() -> None:
 FINITE = st.floats(-1e6, 1e6)
 
 
-@given(FINITE, FINITE, st.floats(0, 100), st.floats(0, 1e6), st.floats(0, 100), st.floats(-99, 1e4))
+RANGES = st.floats(0, 1e6).filter(lambda atr: atr == 0 or atr > 1e-300)  # below, nothing of it may be left
+
+
+@given(FINITE, FINITE, st.floats(0, 100), RANGES, st.floats(0, 100), st.floats(-99, 1e4))
 def test_any_indicators_give_a_lawful_view(
     fast: float, slow: float, rsi: float, atr: float, adx: float, roc: float
 ) -> None:
@@ -96,6 +99,12 @@ def test_any_indicators_give_a_lawful_view(
         below = said.invalidation < seen.candle.close
         assert below == (said.stance > 0)
     assert isinstance(said, Abstention) == (atr <= 0)
+
+
+def test_the_smallest_range_there_is_means_no_view() -> None:
+    calm = scene().context.snapshot.views[BTC]
+    still = replace(calm, features={**calm.features, "atr(14)": 5e-324})
+    assert isinstance(baseline(still, INSTRUMENTS[BTC], "ev-1"), Abstention)
 
 
 def test_a_stretched_rally_is_leaned_on_less() -> None:
