@@ -14,12 +14,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import orjson
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -28,6 +25,8 @@ from pydantic import (
     model_validator,
 )
 
+from app.section import Mode, Section
+from app.venue_section import VenueSection
 from domain.errors import ConfigError, MoneyError
 from domain.instrument import split_symbol
 from domain.market import Timeframe
@@ -39,20 +38,12 @@ _OWN_VARIABLES = frozenset({"DESK_HOME", "DESK_CONFIG"})
 _KEY_VARIABLES = ("NEBIUS_API_KEY", "OPENAI_API_KEY")
 _PAPER_SPEED = 450.0
 _VENUE_QUOTE_AGE = timedelta(minutes=1)
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _Positive = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 _Rate = Annotated[Decimal, Field(ge=0, lt=Decimal("0.1"), allow_inf_nan=False)]
 
 
-Mode = Literal["paper", "testnet", "live"]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
-
-class SessionSection(_Section):
+class SessionSection(Section):
     """What is traded, with how much, and how often a decision is made."""
 
     symbols: tuple[str, ...] = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
@@ -82,7 +73,7 @@ class SessionSection(_Section):
         return self
 
 
-class MarketSection(_Section):
+class MarketSection(Section):
     """Where prices come from: the embedded simulated market, or candles replayed from files."""
 
     source: Literal["synthetic", "replay"] = "synthetic"
@@ -125,50 +116,7 @@ class MarketSection(_Section):
         return self
 
 
-class VenueSection(_Section):
-    """Where orders go. Keys stand in the environment, never here."""
-
-    name: Literal["paper", "binance-testnet", "gate-testnet", "mexc", "coinbase"] = "paper"
-    live: bool = False
-    url: str | None = None
-    stream_url: str | None = None
-
-    @property
-    def mode(self) -> Mode:
-        """Whether money is real: "live" only where it is."""
-        if self.name == "paper":
-            return "paper"
-        return "live" if self.live else "testnet"
-
-    @property
-    def home_kind(self) -> str:
-        """What a home folder belongs to: paper, testnet and live never share one, and no two venues do."""
-        return self.name if self.mode != "live" else f"{self.name} live"
-
-    @property
-    def rehearsal(self) -> bool:
-        """Whether the venue is an exchange on this machine."""
-        return self.url is not None and urlsplit(self.url).hostname in _LOOPBACK
-
-    @model_validator(mode="after")
-    def _no_accident(self) -> VenueSection:
-        if self.name == "paper" and (self.live or self.url or self.stream_url):
-            raise ValueError("live and url belong to a venue, and name is paper")
-        if self.stream_url is not None and self.url is None:
-            raise ValueError("stream_url stands alone; name url too")
-        if self.live and self.name.endswith("-testnet"):
-            raise ValueError(f"{self.name} is a testnet; live = true is for real money")
-        if self.live and self.url is not None:
-            raise ValueError("a live venue has its own address; remove url, or live")
-        if self.name in ("mexc", "coinbase") and not self.live and not self.rehearsal:
-            raise ValueError(
-                f"{self.name} has no testnet, and live is false; "
-                "point url at an exchange on this machine (desk exchange), or set live = true for real money"
-            )
-        return self
-
-
-class CostsSection(_Section):
+class CostsSection(Section):
     """What trading costs on the paper venue: fees as fractions of the notional, and slippage.
 
     `venue` brings that exchange's fee ladder, entered at a 30-day `turnover`, and its words for a refusal; a
@@ -185,7 +133,7 @@ class CostsSection(_Section):
     queue: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
-class DecisionSection(_Section):
+class DecisionSection(Section):
     """How opinions become target weights."""
 
     strategies: tuple[str, ...] = ("ma_crossover", "breakout")
@@ -196,7 +144,7 @@ class DecisionSection(_Section):
     runner: Literal["auto", "graph", "inline"] = "auto"
 
 
-class ModelsSection(_Section):
+class ModelsSection(Section):
     """Which language models answer for the roles. Without a key in the environment, none do."""
 
     preset: Literal["nebius", "openai", "custom"] | None = None
@@ -211,12 +159,12 @@ class ModelsSection(_Section):
     enabled: bool = True
 
 
-class ApiSection(_Section):
+class ApiSection(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8420
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything the desk was told. `risk` is checked by the risk room, which knows the limits."""
 
     session: SessionSection = SessionSection()
@@ -273,14 +221,14 @@ class Settings(_Section):
         return told if self.venue.name == "paper" else min(told, _VENUE_QUOTE_AGE * max(1.0, self.speed))
 
 
-class VenueKey(_Section):
+class VenueKey(Section):
     """A venue's key pair, as it stood in the environment."""
 
     key: SecretStr
     secret: SecretStr
 
 
-class ModelKey(_Section):
+class ModelKey(Section):
     """A key that stood in the environment, and the preset it belongs to."""
 
     preset: Literal["nebius", "openai"]

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from app.settings import Settings, VenueKey, VenueSection
+from app.settings import Settings, VenueKey
 from app.venue_keys import check_key
+from app.venue_section import VenueSection
 from domain.money import Symbol
 from domain.orders import Order
 from market.live.clock import VenueClock

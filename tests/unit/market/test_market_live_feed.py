@@ -17,7 +17,7 @@ from market.features import FeatureEngine
 from market.live.clock import VenueClock
 from market.live.feed import KEEP, WARMUP, LiveFeed
 from market.snapshot import SnapshotBuilder
-from tests.unit.market.live_venue import HOUR_MS, INSTRUMENTS, START, Counter, MadeUpVenue, row
+from tests.unit.market.live_venue import HOUR_MS, INSTRUMENTS, START, MadeUpVenue, row
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
 HOUR = timedelta(hours=1)
@@ -359,36 +359,6 @@ async def test_a_stranger_is_refused() -> None:
             ask(Symbol("XRP/USDT"))
 
 
-async def test_the_clock_follows_the_venue_and_never_goes_back() -> None:
-    venue = MadeUpVenue(Counter(), skew=timedelta(seconds=20))
-    stage = await opened(venue)
-    clock = stage.feed._clock
-    assert clock.now() == venue.now
-    venue.counter.seconds += 100
-    assert clock.now() == venue.now
-    latest = clock.now()
-    venue.skew = timedelta(seconds=15)
-    drift = await stage.feed.refresh_clock()
-    assert drift == timedelta(seconds=-5)
-    assert clock.now() == latest, "it waits for the venue instead of going back"
-    venue.counter.seconds += 6
-    assert clock.now() == venue.now
-    venue.skew = timedelta(hours=3)
-    assert await stage.feed.refresh_clock() is None
-    assert abs(clock.now() - venue.now) > timedelta(hours=2), "a jump is not believed"
-    assert any("jumped" in said.message for said in stage.feed.take_said())
-
-
-def test_a_faster_clock_runs_faster() -> None:
-    counter = Counter()
-    clock = VenueClock(speed=60.0, counter=counter)
-    clock.correct(START, 0.0, 0.5)
-    counter.seconds = 0.5
-    assert clock.now() == START + timedelta(seconds=15)
-    counter.seconds = 10.5
-    assert clock.now() == START + timedelta(seconds=615)
-
-
 async def test_features_are_read_again_when_a_bar_came_late() -> None:
     stage = await opened()
     features = FeatureEngine(stage.feed, ["sma(2)"])
@@ -418,3 +388,12 @@ async def test_a_snapshot_with_an_old_candle_is_stale_however_new_the_quote() ->
     assert view.quote.as_of == stage.venue.now
     assert view.age == 3 * HOUR + timedelta(seconds=30)
     assert view.stale
+
+
+async def test_a_clock_that_jumps_is_said_and_not_followed() -> None:
+    stage = await opened()
+    stage.venue.skew = timedelta(hours=3)
+    assert await stage.feed.refresh_clock() is None
+    assert any("jumped" in said.message for said in stage.feed.take_said())
+    stage.venue.skew = timedelta(seconds=1)
+    assert await stage.feed.refresh_clock() == timedelta(seconds=1)
