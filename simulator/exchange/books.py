@@ -117,6 +117,10 @@ class ExchangeBooks:
         """The visible book, at most so many levels a side."""
         return self.market_of(symbol).depth(levels, self.clock.now())
 
+    def trades_now(self, symbol: Symbol) -> bool:
+        """Whether a market takes orders; one that is suspended does not."""
+        return self.market_of(symbol).open
+
     def last_price(self, symbol: Symbol) -> Decimal:
         return self.market_of(symbol).last_price
 

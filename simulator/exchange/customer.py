@@ -77,7 +77,3 @@ class Customer:
             traded = sum((amount for each, amount in self._days.items() if each < day), self.account.turnover)
             self._fees = (day, self._policy.fees(traded))
         return self._fees[1]
-
-    def forget_fees(self) -> None:
-        """The turnover was set by hand: the tier is looked up again."""
-        self._fees = None

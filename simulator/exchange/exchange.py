@@ -284,6 +284,14 @@ class SimulatedExchange(ExchangeBooks):
         for listener in self._floor.listeners:
             listener(Pulse(to))
 
+    def suspend(self, symbol: Symbol) -> None:
+        """Stop trading in a market: it takes no orders and does not move; open orders can be cancelled."""
+        self.market_of(symbol).open = False
+
+    def resume(self, symbol: Symbol) -> None:
+        """Let a market trade again; it moves on from where the tape stands then."""
+        self.market_of(symbol).open = True
+
     def listen(self, account: str, listener: AccountListener) -> Callable[[], None]:
         """Call `listener` for every event of an account, in order; the answer is what ends that."""
         listeners = self.customer_of(account).listeners

@@ -37,7 +37,7 @@ _ENDINGS: Final = {
     End.POST_ONLY: Ending.POST_ONLY,
     End.SELF_TRADE: Ending.SELF_TRADE,
 }
-_BY_OWNER: Final = frozenset({Ending.CANCELLED, Ending.LIST_CANCELLED, Ending.REPLACED})
+_BY_OWNER: Final = frozenset({Ending.CANCELLED, Ending.LIST_CANCELLED})
 MAKERS, TAKERS = -1, -2
 """Who the background orders belong to; customers are numbered from 1."""
 

@@ -27,8 +27,6 @@ class Ending(StrEnum):
     POST_ONLY = "it would have taken liquidity when it was triggered"
     LIST = "another order of its list was executed"
     LIST_CANCELLED = "its list was cancelled"
-    REPLACED = "replaced by another order"
-    MARKET_CLOSED = "the market stopped trading"
 
 
 @quick

@@ -89,7 +89,7 @@ def _market(venue: BinanceVenue, symbol: Symbol) -> dict[str, Any]:
     instrument = rules.instrument
     return {
         "symbol": venue.ids[symbol],
-        "status": "TRADING",
+        "status": "TRADING" if venue.exchange.trades_now(symbol) else "BREAK",
         "baseAsset": instrument.base,
         "baseAssetPrecision": 8,
         "quoteAsset": instrument.quote,

@@ -2,8 +2,8 @@
 
 A venue is a module with `POLICY` (how its exchange behaves) and `routes(exchange, faults, clock)`, where the
 clock is the venue's own: it is off by what the faults say. Beside the venue's paths a server answers
-`/faults` (POST plans one, GET lists, DELETE clears) and `/clock` (GET reads; POST `{"advance": seconds}`
-moves a simulated clock and the market).
+`/faults` (POST plans one, GET lists, DELETE clears), `/clock` (GET reads; POST `{"advance": seconds}` moves a
+simulated clock and the market) and `/markets` (POST `{"symbol": ..., "trading": false}` suspends one).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from aiohttp import web
 
 from domain.clock import Clock, SimulatedClock
 from domain.errors import ConfigError, DeskError
+from domain.money import Symbol
 from simulator.exchange.exchange import SimulatedExchange
 from simulator.exchange.policy import Policy
 from simulator.exchange.rejection import Rejection
@@ -235,7 +236,19 @@ def _control(exchange: SimulatedExchange, faults: FaultPlan, clock: Clock) -> li
         exchange.advance(clock.now())
         return await read(request)
 
+    async def trading(request: web.Request) -> web.Response:
+        try:
+            asked = await _body(request)
+            symbol, trades = Symbol(str(asked.get("symbol"))), asked.get("trading")
+            if not isinstance(trades, bool):
+                raise ConfigError('write {"symbol": "BTC/USDT", "trading": false}')
+            (exchange.resume if trades else exchange.suspend)(symbol)
+        except DeskError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response({symbol: trades})
+
     return [
+        web.post("/markets", trading),
         web.post("/faults", plan),
         web.get("/faults", planned, allow_head=False),
         web.delete("/faults", clear),

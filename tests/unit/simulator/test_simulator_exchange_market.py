@@ -224,6 +224,19 @@ def test_every_advance_ends_with_a_pulse() -> None:
     assert len(heard) == count
 
 
+def test_a_suspended_market_does_not_move() -> None:
+    exchange, clock = made(symbols=(BTC, ETH))
+    exchange.suspend(BTC)
+    before = (exchange.depth(BTC, 5).bids, exchange.depth(ETH, 5).bids)
+    go(exchange, clock, timedelta(minutes=2))
+    assert exchange.depth(BTC, 5).bids == before[0]
+    assert exchange.depth(ETH, 5).bids != before[1]
+    assert (exchange.trades_now(BTC), exchange.trades_now(ETH)) == (False, True)
+    exchange.resume(BTC)
+    go(exchange, clock, timedelta(minutes=1))
+    assert exchange.depth(BTC, 5).bids != before[0]
+
+
 def test_what_is_kept_is_bounded() -> None:
     clock = SimulatedClock(START)
     exchange = synthetic_exchange(clock, symbols=(BTC,), step=STEP, keep=40)

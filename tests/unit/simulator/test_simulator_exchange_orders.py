@@ -199,6 +199,16 @@ def test_an_amended_price_may_trade_at_once(book: Floor) -> None:
     assert book.held() == {"COIN": ("11", "0"), "USDT": ("9798", "101")}
 
 
+def test_what_is_filled_cannot_be_amended_away(book: Floor) -> None:
+    mine = book.limit("buy", "101", "2")  # one of them is filled
+    for quantity in ("1", "0.99"):
+        with pytest.raises(Rejection) as refused:
+            book.exchange.amend(ME, COIN, order_id=mine.order_id, quantity=d(quantity))
+        assert refused.value.reason is Reason.NOT_AMENDABLE
+    least = book.exchange.amend(ME, COIN, order_id=mine.order_id, quantity=d("1.01")).order
+    assert (least.remaining, book.held()["USDT"]) == (d("0.01"), ("9897.99", "1.01"))
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -10,7 +10,7 @@ from domain.orders import OrderType, Side, TimeInForce
 from simulator.exchange.model import NewOrder
 from simulator.exchange.policy import ClientIdRule, Duplicates, Policy
 from simulator.exchange.rejection import Reason, Rejection
-from tests.unit.simulator.exchange_floor import COIN, ME, START, Floor, d, floor, quoted
+from tests.unit.simulator.exchange_floor import COIN, ME, RIVAL, START, Floor, d, floor, quoted
 
 MARKET, LIMIT = OrderType.MARKET, OrderType.LIMIT
 
@@ -137,6 +137,7 @@ def test_what_breaks_a_rule_is_refused_and_changes_nothing(
 def test_the_edges_of_the_rules_are_inside(book: Floor) -> None:
     assert book.limit("buy", "20", "0.25").is_open  # 5.00 quote, at the lower band
     assert book.limit("sell", "500", "0.01").is_open  # at the upper band
+    assert book.limit("sell", "101", "1000", RIVAL).is_open  # the largest
     stop = book.place("sell", OrderType.STOP, quantity="1", trigger_price="99.9").order
     assert stop.asleep
 

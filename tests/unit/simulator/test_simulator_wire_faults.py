@@ -236,6 +236,23 @@ async def test_a_simulated_clock_is_moved_over_http(binance: Wire) -> None:
             assert answer.status == 400
 
 
+async def test_a_market_is_suspended_over_http(binance: Wire) -> None:
+    url = f"{binance.server.url}/markets"
+    placed = await binance.order()
+    async with binance.session.post(url, json={"symbol": BTC, "trading": False}) as answer:
+        assert (answer.status, await answer.json()) == (200, {BTC: False})
+    assert (await binance.order())["msg"] == "Market is closed."
+    assert (await binance.ask("GET", "exchangeInfo"))[1]["symbols"][0]["status"] == "BREAK"
+    _, ended, _ = await binance.sign("DELETE", "order", symbol="BTCUSDT", orderId=placed["orderId"])
+    assert ended["status"] == "CANCELED"
+    async with binance.session.post(url, json={"symbol": BTC, "trading": True}) as answer:
+        assert answer.status == 200
+    assert (await binance.order())["status"] == "NEW"
+    for wrong in ({"symbol": "NO/PE", "trading": False}, {"symbol": BTC, "trading": "no"}, {}):
+        async with binance.session.post(url, json=wrong) as answer:
+            assert answer.status == 400
+
+
 async def test_a_live_clock_is_not_moved() -> None:
     clock = LiveClock()
     async with (
