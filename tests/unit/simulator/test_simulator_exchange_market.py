@@ -224,6 +224,14 @@ def test_every_advance_ends_with_a_pulse() -> None:
     assert len(heard) == count
 
 
+def test_a_point_is_played_when_its_time_has_come() -> None:
+    exchange, clock = made()
+    go(exchange, clock, STEP - timedelta(microseconds=1))
+    assert exchange.recent_trades(BTC)[-1].at == START
+    go(exchange, clock, timedelta(microseconds=1))
+    assert exchange.recent_trades(BTC)[-1].at == START + STEP
+
+
 def test_a_suspended_market_does_not_move() -> None:
     exchange, clock = made(symbols=(BTC, ETH))
     exchange.suspend(BTC)

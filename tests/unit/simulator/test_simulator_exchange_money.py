@@ -66,7 +66,9 @@ def test_the_tier_of_a_day_is_that_of_the_thirty_days_before() -> None:
     assert stage.exchange.fees(ME).taker == d("0.002")
     stage.clock.set(stage.clock.now() + timedelta(days=1))
     assert stage.exchange.fees(ME).taker == d("0.001")
-    stage.clock.set(stage.clock.now() + timedelta(days=30))
+    stage.clock.set(stage.clock.now() + timedelta(days=29))
+    assert stage.exchange.fees(ME).taker == d("0.001")  # thirty days after the trade
+    stage.clock.set(stage.clock.now() + timedelta(days=1))
     assert stage.exchange.fees(ME).taker == d("0.002")
 
 
