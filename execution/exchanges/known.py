@@ -132,8 +132,9 @@ class KnownOrders:
 
     def executed(self, known: Known, fills: Iterable[Fill]) -> None:
         """Take in executions of an order, new ones and old ones, in any order; the new ones become due."""
-        new = [fill for fill in fills if fill.fill_id not in known.fills]
-        for fill in sorted(new, key=lambda each: each.filled_at):
+        for fill in sorted(fills, key=lambda each: each.filled_at):
+            if fill.fill_id in known.fills:
+                continue
             if known.filled + fill.quantity > known.intent.quantity:
                 raise DataError(f"{known.client_id} would be overfilled by {fill.fill_id}")
             known.fills[fill.fill_id] = fill
