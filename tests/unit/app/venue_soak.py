@@ -1,0 +1,128 @@
+"""Simulated hours at a simulated exchange that breaks down now and then, and what they came to.
+
+`python -m tests.unit.app.venue_soak binance 24` runs a day in about two minutes and prints its figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import sys
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from app.venue_run import VenueRun
+from domain.events import EquityMarked, Notice, OrderFilled, OrderUnknown
+from domain.money import Symbol
+from domain.reconciliation import Reconciled
+from simulator.wire.faults import Fault, FaultKind, When
+from tests.unit.app.wire_stage import ACCOUNT, WireStage, wire_stage
+
+LOOK = 5.0
+_HOUR = int(3600 / LOOK)
+_KINDS = (
+    FaultKind.ERROR,
+    FaultKind.RESET,
+    FaultKind.DROP,
+    FaultKind.RATE_LIMIT,
+    FaultKind.MAINTENANCE,
+    FaultKind.STALE_BOOK,
+    FaultKind.DISCONNECT,
+    FaultKind.MISSING_EVENT,
+    FaultKind.DUPLICATE_EVENT,
+)
+
+
+@dataclass
+class Soak:
+    """`objects` counts what the collector tracks, at the end of every hour; `bare` is the longest time, in
+    simulated seconds, that a position which can have a stop at the venue had none."""
+
+    venue: str
+    outages: int = 0
+    marks: int = 0
+    fills: int = 0
+    unknown: int = 0
+    errors: list[str] = field(default_factory=list)
+    unexplained: list[str] = field(default_factory=list)
+    equal: bool = False
+    bare: float = 0.0
+    objects: list[int] = field(default_factory=list)
+    equity: Decimal = Decimal(0)
+    seconds: float = 0.0
+
+
+async def soak(venue: str, hours: int, seed: int = 3, outage_chance: float = 0.004) -> Soak:
+    """So many hours with outages, then ten minutes of peace."""
+    chance, told, begun = random.Random(seed), Soak(venue), time.perf_counter()  # noqa: S311 - a drill
+    async with wire_stage(venue, look=LOOK) as stage, stage.run() as run:
+        streak = 0.0
+        for look in range(hours * _HOUR + 120):
+            if look < hours * _HOUR and chance.random() < outage_chance:
+                stage.server.faults.add(_trouble(chance, look))
+                told.outages += 1
+            elif look == hours * _HOUR:
+                stage.server.faults.clear()
+            await run.beat()
+            streak = streak + LOOK if _bare(stage, run) else 0.0
+            told.bare = max(told.bare, streak)
+            await stage.rest(1)
+            if look % _HOUR == _HOUR - 1:
+                gc.collect()
+                told.objects.append(len(gc.get_objects()))
+        told.equal = stage.books(run.desk) == stage.held()
+        told.equity = run.desk.portfolio.equity
+        run.desk.portfolio.check()
+        _count(stage, told)
+        await run.close()
+    told.seconds = time.perf_counter() - begun
+    return told
+
+
+def _trouble(chance: random.Random, seed: int) -> Fault:
+    return Fault(
+        chance.choice(_KINDS),
+        chance.choice(tuple(When)),
+        lasts=chance.choice((20, 120, 400)),
+        probability=chance.choice((1.0, 0.4)),
+        seed=seed,
+    )
+
+
+def _bare(stage: WireStage, run: VenueRun) -> set[Symbol]:
+    """What is held, could have a stop at the venue, and has neither one nor an order that gets out of it."""
+    desk = run.desk
+    if not desk.venue.capabilities.stops:
+        return set()
+    resting = {order.symbol for order in stage.exchange.open_orders(ACCOUNT) if order.trigger_price}
+    leaving = {o.intent.symbol for o in desk.orders.open_orders() if o.intent.reduce_only}
+    bare: set[Symbol] = set()
+    for symbol, position in desk.portfolio.positions.items():
+        instrument = desk.feed.instruments[symbol]
+        quantity, price = instrument.quantity(position.quantity), instrument.price(position.mark)
+        if not instrument.filter_problems(quantity, price) and symbol not in resting | leaving:
+            bare.add(symbol)
+    return bare
+
+
+def _count(stage: WireStage, told: Soak) -> None:
+    for event in stage.events():
+        match event:
+            case EquityMarked():
+                told.marks += 1
+            case OrderFilled():
+                told.fills += 1
+            case OrderUnknown():
+                told.unknown += 1
+            case Notice(level="error", message=message):
+                told.errors.append(message)
+            case Reconciled(differences=differences):
+                told.unexplained += [each.message for each in differences if each.verdict != "explained"]
+            case _:
+                continue
+
+
+if __name__ == "__main__":
+    print(asyncio.run(soak(sys.argv[1], int(sys.argv[2]))))
