@@ -72,6 +72,20 @@ TYPE_PLANS = (
         (Filled(0, "a", "2", "106", "0.212", at_open=False, maker=True),),
     ),
     Plan(
+        "a stop-limit whose limit is its trigger takes there",
+        (bar(0, "100", "101", "90", "92"),),
+        {-1: (sleeper("a", STOP_LIMIT, SELL, "2", "95", "95"),)},
+        (Filled(0, "a", "2", "95", "0.38", at_open=False),),
+        coins="2",
+    ),
+    Plan(
+        "a stop-limit buy that gaps over its limit is not filled by a touch of it",
+        (bar(0, "108", "109", "106", "107"),),
+        {-1: (sleeper("a", STOP_LIMIT, BUY, "2", "105", "106"),)},
+        (),
+        still_open=("a",),
+    ),
+    Plan(
         "a stop-limit whose book is too thin at the trigger waits at its limit",
         (bar(0, "100", "101", "94.5", "95"), bar(1, "95", "96", "94.8", "95.5")),
         {-1: (sleeper("a", STOP_LIMIT, SELL, "2", "95", "94.5"),)},
@@ -260,8 +274,8 @@ TYPE_PLANS = (
     Plan(
         "a touch fills what trades at the price beyond the queue ahead, and a bar through it the rest",
         (
-            bar(0, "95", "95", "95", "95", volume="3"),
-            bar(1, "95", "95", "95", "95", volume="3"),
+            bar(0, "95", "95", "95", "95", volume="4.5"),
+            bar(1, "95", "95", "95", "95", volume="1.5007"),
             bar(2, "95", "95.01", "95", "95", volume="4"),
             bar(3, "95", "95", "94.99", "95"),
         ),
@@ -273,6 +287,20 @@ TYPE_PLANS = (
         ),
         model=BookWalk(participation=Decimal(1), queue=Decimal(1)),
         books=dict.fromkeys(range(-1, 4), book([("95", "5"), ("94", "9")], [("95.02", "1")])),
+    ),
+    Plan(
+        "a bar through its price takes the queue ahead along",
+        (
+            bar(0, "96", "96", "94", "95", volume="1"),
+            bar(1, "95", "95", "95", "95", volume="1"),
+        ),
+        {-1: (order("a", BUY, "2", limit="95"),)},
+        (
+            Filled(0, "a", "1", "95", "0.095", at_open=False, maker=True),
+            Filled(1, "a", "1", "95", "0.095", at_open=False, maker=True),
+        ),
+        model=BookWalk(participation=Decimal(1), queue=Decimal(1)),
+        books=dict.fromkeys(range(-1, 2), book([("95", "5"), ("94", "9")], [("95.02", "1")])),
     ),
     Plan(
         "without a book nobody knows the queue, and a touch is no fill",

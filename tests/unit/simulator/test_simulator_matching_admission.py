@@ -9,14 +9,15 @@ from decimal import Decimal
 import pytest
 
 from domain.errors import VenueRejected
+from domain.money import Currency, Symbol
 from domain.orders import Fill, OrderIntent, OrderStatus, OrderType, Side, TimeInForce
-from simulator.costs import FeeSchedule, NextOpen
+from simulator.costs import BookWalk, FeeSchedule, NextOpen
 from simulator.exchange.rejection import Reason, Rejection
 from simulator.matching import MatchingCore
 from simulator.register import Ended
 from simulator.wording import worded
 from tests.scenarios.order_plans_by_type import maker_only, of, sleeper, until
-from tests.scenarios.stage import BTC, COIN, HOUR, INSTRUMENT, START, USDT, bar, order
+from tests.scenarios.stage import BTC, COIN, HOUR, INSTRUMENT, START, USDT, bar, book, order
 
 STOP, STOP_LIMIT, TRAILING = OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP
 PRICE = Decimal(100)
@@ -183,6 +184,46 @@ def test_a_group_of_which_one_had_filled_before_the_restart_is_closed() -> None:
     assert ended == Ended("b", BTC, OrderStatus.CANCELLED, "a of its group filled first", START)
     assert again.free(COIN) == 10
     assert again.close_group("g", "a", START) == ()
+
+
+def test_a_sale_that_wakes_below_its_limit_waits_for_the_next_bar() -> None:
+    venue = core()
+    venue.submit(sell(STOP_LIMIT, "95", "97"), START, PRICE)
+    assert venue.on_bar(bar(0, "100", "101", "94", "99")) == []
+    (fill,) = venue.on_bar(bar(1, "96", "98", "96", "97"))
+    assert isinstance(fill, Fill)
+    assert fill.price == 97
+
+
+def test_an_order_that_wakes_does_not_stand_in_line_on_the_same_bar() -> None:
+    fees = FeeSchedule(Decimal("0.001"), Decimal("0.001"))
+    venue = MatchingCore({BTC: INSTRUMENT}, fees, BookWalk(Decimal(1), queue=Decimal(0)), {COIN: Decimal(10)})
+    known = book([("99", "1")], [("101", "1")])
+    venue.submit(sell(OrderType.TAKE_PROFIT_LIMIT, "105", "107"), START, PRICE)
+    assert venue.on_bar(bar(0, "100", "107", "99", "100"), known) == []
+    (fill,) = venue.on_bar(bar(1, "107", "107", "107", "107"), known)
+    assert isinstance(fill, Fill)
+
+
+def test_a_bar_that_opens_at_the_date_comes_too_late() -> None:
+    venue = core()
+    venue.submit(until(order("a", Side.BUY, "1", limit="99"), 1), START)
+    (ended,) = venue.on_bar(bar(1, "90", "90", "90", "90"))
+    assert isinstance(ended, Ended)
+    assert ended.at == START + 2 * HOUR
+
+
+def test_a_market_order_does_not_spend_what_another_symbol_has_reserved() -> None:
+    other = replace(INSTRUMENT, symbol=Symbol("ETH/USDT"), base=Currency("ETH"))
+    fees = FeeSchedule(Decimal(0), Decimal(0))
+    venue = MatchingCore({BTC: INSTRUMENT, other.symbol: other}, fees, NextOpen(), {USDT: Decimal(1000)})
+    venue.submit(replace(order("far", Side.BUY, "6", limit="100"), symbol=other.symbol), START)
+    venue.submit(order("a", Side.BUY, "4"), START, PRICE)
+    fill, ended = venue.on_bar(bar(0, "160", "160", "160", "160"))
+    assert isinstance(fill, Fill)
+    assert fill.quantity == Decimal("2.5")
+    assert isinstance(ended, Ended)
+    assert venue.free(USDT) == 0
 
 
 def test_nothing_waits_means_nothing_is_matched() -> None:
