@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from domain.events import DeskEvent
-from tests.faults.boundaries import Fate, die_everywhere
+from tests.faults.boundaries import Fate
+from tests.faults.lives import die_everywhere
 from tests.faults.stories import STORIES
 
 BARS = 60

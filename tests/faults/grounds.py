@@ -23,7 +23,7 @@ from risk.limits import RiskLimits
 from simulator.costs import FeeSchedule, NextOpen
 from simulator.matching import MatchingCore
 from simulator.resting import Resting
-from tests.faults.boundaries import Seen
+from tests.faults.ground import Seen
 from tests.faults.world import BTC, CAPITAL, INSTRUMENTS, LIMITS, START, USDT, StillFeed
 
 HOUR = timedelta(hours=1)

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from domain.orders import Order, OrderIntent, OrderType, Side
 from execution.algorithms.plans import twap
-from tests.faults.boundaries import Ground, Process, Step, Story, wish
+from tests.faults.ground import Ground
+from tests.faults.lives import Process, Step, Story, wish
 
 _HALF = Decimal("0.5")
 _PARTS = 3

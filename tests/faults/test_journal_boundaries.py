@@ -10,8 +10,8 @@ import pytest
 from domain.orders import OrderStatus, OrderType, TimeInForce
 from execution.scripted import ALL
 from execution.venue import Capabilities
-from tests.faults.boundaries import Process, die_everywhere, standing
 from tests.faults.grounds import PaperGround, ScriptedGround
+from tests.faults.lives import Process, die_everywhere, standing
 from tests.faults.stories import STORIES, sliced
 from tests.faults.wire_ground import wire_ground
 

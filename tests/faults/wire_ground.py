@@ -17,7 +17,7 @@ from portfolio.portfolio import Portfolio
 from risk.limits import DEFAULTS, RiskLimits
 from simulator.exchange.policy import FeeIn
 from tests.contracts.wire_world import WireWorld, wire_world
-from tests.faults.boundaries import Seen
+from tests.faults.ground import Seen
 from tests.faults.world import StillFeed
 from tests.scenarios.stage import BTC, INSTRUMENT, USDT
 

@@ -149,23 +149,6 @@ def test_a_fee_in_base_on_a_sale_comes_out_of_what_is_left() -> None:
     account.check()
 
 
-def test_a_fee_in_a_third_currency_is_paid_from_outside_the_capital() -> None:
-    account = portfolio()
-    account.book(buy("1", "40000", "0.05", paid_in="BNB"))
-    account.book(sell("0.4", "50000", "0.02", paid_in="BNB"))
-    assert account.balances() == {USDT: D(80_000), Currency("BTC"): D("0.6")}
-    assert account.paid_outside() == {Currency("BNB"): D("0.07")}
-    assert account.fees_paid == 0
-    assert account.equity == D(104_000) + D("0.6") * 0
-    assert [(line.account, line.amount) for line in account.postings() if line.currency == "BNB"] == [
-        ("capital", D("-0.05")),
-        ("fees", D("0.05")),
-        ("capital", D("-0.02")),
-        ("fees", D("0.02")),
-    ]
-    account.check()
-
-
 def test_the_postings_of_a_buy() -> None:
     account = portfolio()
     bought = buy("2", "100", "0.2")
