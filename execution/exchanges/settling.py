@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from domain.errors import DataError
@@ -22,6 +22,9 @@ _MARGIN: Final = timedelta(seconds=1)
 
 _SLACK: Final = timedelta(seconds=2)
 """Two clocks, and a venue that counts in whole seconds, may disagree by this about when an order began."""
+
+NOT_YET: Final = datetime.max.replace(tzinfo=UTC)
+"""When a request expires that is still being sent."""
 
 _BATCH: Final = 3
 """From so many orders of one market on, one list is cheaper than a question for each."""
@@ -90,7 +93,7 @@ class Settling:
         if limit is None and began is not None:
             limit = began + self._line.profile.acceptance + _MARGIN
         if heard is None or limit is None or heard <= limit:
-            until = "an unknown time" if limit is None else f"{limit:%H:%M:%S}"
+            until = "an unknown time" if limit in (None, NOT_YET) else f"{limit:%H:%M:%S}"
             raise LineFailed(
                 Outcome.UNKNOWN,
                 f"{self._line.profile.name} could still take it in until {until} by its clock",

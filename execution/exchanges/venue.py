@@ -24,7 +24,7 @@ from execution.exchanges.line import Line, LineFailed
 from execution.exchanges.orders import bounded, problems, ticket
 from execution.exchanges.parse import Seen, trade_order
 from execution.exchanges.reading import Reading
-from execution.exchanges.settling import Settling
+from execution.exchanges.settling import NOT_YET, Settling
 from execution.exchanges.user_stream import UserStream
 from execution.venue import Balance, Capabilities, VenueOrder, VenueReport
 from risk.approval import ApprovedOrder, redeem
@@ -75,14 +75,16 @@ class CcxtVenue:
         bound = await self._bound(intent)
         known = self._known.add(intent)
         request = ticket(intent, self.line.profile, known.venue_client_id, bound)
+        known.expires = NOT_YET  # while it is on its way, no look-up may call it lost
         try:
             answer = await self.line.call("create_order", *request.arguments)
             self._known.named(known, _id_of(answer))
         except LineFailed as failed:
-            self._not_placed(known, failed)
-        except BaseException:  # interrupted, or an answer without an id: it may be on its way
+            if failed.outcome not in (Outcome.UNKNOWN, Outcome.DUPLICATE):
+                self._known.forget(known)
+            raise failed.as_venue_error() from failed
+        finally:
             known.expires = self._settling.deadline()
-            raise
         self._known.dirty.add(known.client_id)
         if intent.order_type in TRIGGERED:
             await self._read_back(known)
@@ -173,13 +175,6 @@ class CcxtVenue:
         if seen is None:
             raise VenueUnknown(f"{known.client_id} was sent before and is not there; it is not sent again")
         return seen.venue_id
-
-    def _not_placed(self, known: Known, failed: LineFailed) -> None:
-        if failed.outcome in (Outcome.UNKNOWN, Outcome.DUPLICATE):
-            known.expires = self._settling.deadline()
-        else:
-            self._known.forget(known)
-        raise failed.as_venue_error() from failed
 
     async def _bound(self, intent: OrderIntent) -> Price | None:
         """The limit that stands for a market buy where the venue can only be told what to spend."""

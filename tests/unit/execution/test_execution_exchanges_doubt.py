@@ -134,6 +134,23 @@ async def test_an_interrupted_placing_is_unknown_too(wire: str) -> None:
         assert len(world.orders()) == 1
 
 
+@pytest.mark.parametrize("wire", WIRES)
+async def test_an_interrupted_request_is_not_called_lost_while_it_can_arrive(wire: str) -> None:
+    async with wire_world(wire, patience=5) as world:
+        world.server.faults.add(fault(FaultKind.DELAY, PLACE, seconds=0.4))
+        sending = asyncio.create_task(world.venue.place(approve(bid())))
+        await asyncio.sleep(0.1)
+        with pytest.raises(VenueUnknown, match="could still take it in"):  # it is on its way
+            await world.venue.lookup("a")
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        with pytest.raises(VenueUnknown, match="could still take it in"):
+            await world.venue.lookup("a")
+        await _arrival(world)
+        assert await world.venue.lookup("a") is not None
+
+
 async def test_two_stops_alike_with_lost_answers_are_told_apart_by_elimination() -> None:
     """Gate keeps no client id for a trigger: one that another order of ours is, is not this one."""
     async with wire_world("gate") as world:

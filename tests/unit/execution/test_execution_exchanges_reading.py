@@ -174,7 +174,7 @@ async def test_strangers_orders_are_listed_and_their_executions_have_no_client_i
 @pytest.mark.parametrize("wire", WIRES)
 async def test_the_connector_does_not_change_how_the_desk_rounds(wire: str) -> None:
     async with wire_world(wire, patience=5) as world:
-        before = decimal.getcontext().copy()
+        before = decimal.DefaultContext  # the connector was at work here before
         await world.venue.place(approve(bid()))
         await world.venue.poll()
         after = decimal.getcontext()
