@@ -224,6 +224,16 @@ def test_every_advance_ends_with_a_pulse() -> None:
     assert len(heard) == count
 
 
+def test_the_forming_bar_knows_nothing_of_the_future() -> None:
+    exchange, _ = made()
+    for timeframe in Timeframe:
+        before, forming = exchange.klines(BTC, timeframe, limit=2)
+        assert before.close_time == forming.open_time <= START
+    (minute,) = exchange.klines(BTC, Timeframe.M1, limit=1)
+    assert minute.volume == sum(trade.quantity for trade in exchange.recent_trades(BTC))
+    assert minute.trades == len(exchange.recent_trades(BTC))
+
+
 def test_a_point_is_played_when_its_time_has_come() -> None:
     exchange, clock = made()
     go(exchange, clock, STEP - timedelta(microseconds=1))

@@ -165,6 +165,10 @@ async def test_too_much_weight_is_429_and_going_on_is_a_ban() -> None:
         assert "IP banned until" in told["msg"]
         binance.clock.set(START + timedelta(seconds=140))
         assert (await binance.ask("GET", "ping"))[0] == 200
+        for _ in range(23):
+            await binance.ask("GET", "exchangeInfo")
+        _, _, headers = await binance.ask("GET", "ping")
+        assert headers["Retry-After"] == "240"  # the second time twice as long
 
 
 async def test_too_many_orders_are_429_and_counted() -> None:
@@ -319,6 +323,10 @@ async def test_orders_and_trades_are_paged(binance: Wire) -> None:
             "GET", path, symbol="BTCUSDT", startTime=NOW, endTime=NOW + 86_400_001
         )
         assert told["code"] == -1127
+        status, _, _ = await binance.sign(
+            "GET", path, symbol="BTCUSDT", startTime=NOW, endTime=NOW + 86_400_000
+        )
+        assert status == 200
         _, told, _ = await binance.sign("GET", path, symbol="BTCUSDT", startTime=NOW, endTime=NOW - 1)
         assert told["code"] == -1023
 

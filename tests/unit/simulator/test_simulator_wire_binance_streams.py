@@ -262,6 +262,21 @@ async def _subscribe(found: Ear, asked: Wire, secret: str = SECRET) -> Any:
     return await found.hear()
 
 
+async def test_a_report_of_a_cancellation_names_both_ids(quiet: Wire) -> None:
+    async with ear(quiet.server, "/ws-api/v3") as found:
+        await _subscribe(found, quiet)
+        await quiet.order(newClientOrderId="mine")
+        await quiet.sign(
+            "DELETE", "order", symbol="BTCUSDT", origClientOrderId="mine", newClientOrderId="the-cancel"
+        )
+        told: list[Any] = []
+        while len(told) < 2:
+            event = (await found.hear())["event"]
+            if event["e"] == "executionReport":
+                told.append((event["x"], event["c"], event["C"]))
+    assert told == [("NEW", "mine", ""), ("CANCELED", "the-cancel", "mine")]
+
+
 async def test_nobody_listens_with_a_wrong_key(quiet: Wire) -> None:
     async with ear(quiet.server, "/ws-api/v3") as found:
         answer = await _subscribe(found, quiet, "wrong")
