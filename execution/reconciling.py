@@ -236,16 +236,14 @@ class Reconciling(Settling):
         self, differences: list[Difference]
     ) -> tuple[int, list[Difference], Mapping[Currency, Decimal]]:
         """Differences that stay when executions and balances are asked for again: what moves is no news."""
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
             theirs = await self._venue.balances()
             newest = self._book.reconciled
             before = None if newest is None else newest.outside
             wrong, outside = weigh(self._owned(), theirs, before, self._traded())
-            if not wrong:
+            if not wrong or attempt == _TRIES - 1:
                 break
             _, more = await self._compare_fills()  # it may have filled between the two questions
-            if not more:
-                break
             differences += more
         return len(outside), wrong, outside
 

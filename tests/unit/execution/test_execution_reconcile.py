@@ -373,3 +373,23 @@ def test_a_coin_that_is_new_to_the_desk_brings_what_was_there_along() -> None:
     found, outside = weigh(OWNED, theirs, {USDT: Decimal(0)}, TRADED)  # type: ignore[arg-type]
     assert found == []
     assert outside == {USDT: 0, COIN: 3}
+
+
+async def test_what_fills_between_two_questions_is_no_difference() -> None:
+    w = await agreed()
+    await w.buy()
+    venue = scripted(w)
+    balances = venue.balances
+    asked: list[int] = []
+
+    async def and_fill():  # type: ignore[no-untyped-def]
+        asked.append(len(asked))
+        if len(asked) == 1:
+            venue.fill(ID, "0.2", "40000", START, report=False)
+        return await balances()
+
+    venue.balances = and_fill  # type: ignore[method-assign]  # an execution at the worst moment
+    found = await w.desk.reconcile()
+    assert found == (f"{ID}: buy 0.2 BTC/USDT at 40000 had not been reported",)
+    assert await blocked(w) == ""
+    assert len(asked) == 2
