@@ -200,10 +200,8 @@ class BookReplay:
             front, back = 1.0, 1.0
             for _ in range(self._power):
                 front, back = front * order.ahead, back * behind
-            share = front / (front + back)
-            from_behind = (1.0 - share) * gone
-            # What cannot have come from behind the order came from ahead of it as well.
-            order.ahead = order.ahead - share * gone + min(0.0, behind - from_behind)
+            order.ahead -= front / (front + back) * gone
+        # No more can stand ahead than is there: what was not behind the order left from ahead of it as well.
         order.ahead = min(max(0.0, order.ahead), float(now))
 
     def _traded(self, buy: bool, price: int, quantity: int) -> None:

@@ -96,9 +96,7 @@ def _requeue(orders: Any, numbers: Any, order_id: int, before: int, now: int) ->
         front, back = 1.0, 1.0
         for _ in range(numbers[POWER]):
             front, back = front * ahead, back * behind
-        share = front / (front + back)
-        from_behind = (1.0 - share) * gone
-        ahead = ahead - share * gone + min(0.0, behind - from_behind)
+        ahead -= front / (front + back) * gone
     order.ahead = min(max(0.0, ahead), float(now))
 
 

@@ -142,8 +142,8 @@ def play_compiled(tape: Recording, script: Script, latency: int, power: int) -> 
     return session
 
 
-@given(recordings(), scripts(), st.sampled_from((0, 10, 35)), st.integers(1, 3))
-def test_both_replays_fill_alike(tape: Recording, script: Script, latency: int, power: int) -> None:
+def both(tape: Recording, script: Script, latency: int = 0, power: int = 2) -> BookReplay:
+    """The plain replay, after the compiled one was seen to end the same in everything."""
     from simulator.orderbook import replay_kernel as kernel
 
     plain = play(tape, script, latency, power)
@@ -156,6 +156,12 @@ def test_both_replays_fill_alike(tape: Recording, script: Script, latency: int, 
     signed = sum(fill.quantity if plain.orders[fill.order_id].buy else -fill.quantity for fill in plain.fills)
     assert kernel.position(session) == signed
     assert kernel.now(session) == plain.now
+    return plain
+
+
+@given(recordings(), scripts(), st.sampled_from((0, 10, 35)), st.integers(1, 3))
+def test_both_replays_fill_alike(tape: Recording, script: Script, latency: int, power: int) -> None:
+    both(tape, script, latency, power)
 
 
 @given(recordings(), st.integers(0, 400), st.booleans(), st.integers(1, 60))
@@ -280,16 +286,53 @@ def test_what_an_own_order_took_stays_taken_until_the_level_shows_less() -> None
     assert seen == [[(101, 4)], [(101, 6)], [(101, 6)], [], [(101, 4)]]
 
 
+def buys(*orders: tuple[int, int], quantity: int = 5) -> list[tuple[int, Request]]:
+    """Limit orders to buy, sent at time 0, as (id, price)."""
+    return [(0, Request(Kind.LIMIT, order_id, True, price, quantity)) for order_id, price in orders]
+
+
 def test_own_orders_share_a_trade_best_price_first_then_oldest() -> None:
-    rows: list[Row] = [
-        (0, False, True, 99, 4),
-        (0, False, False, 103, 1),
-        (10, True, False, 99, 12),
-    ]
-    replay = BookReplay(recording(rows))
-    replay.advance(0)
-    for order_id, price in ((1, 99), (2, 99), (3, 100)):
-        replay.send(Request(Kind.LIMIT, order_id, True, price, 5))
-    replay.advance(END)
+    rows: list[Row] = [(0, False, True, 99, 4), (0, False, False, 103, 1), (10, True, False, 99, 12)]
+    replay = both(recording(rows), buys((1, 99), (2, 99), (3, 100)))
     assert [(fill.order_id, fill.price, fill.quantity) for fill in replay.fills] == [(3, 100, 5), (1, 99, 3)]
     assert replay.orders[2].left == 5
+
+
+def test_what_went_to_a_better_own_order_does_not_reach_the_next() -> None:
+    rows: list[Row] = [(0, False, True, 99, 4), (0, False, False, 103, 1), (10, True, False, 99, 8)]
+    replay = both(recording(rows), buys((3, 100), (1, 99)))
+    assert [(fill.order_id, fill.quantity) for fill in replay.fills] == [(3, 5)]
+    assert replay.orders[1].ahead == 1
+
+
+def test_an_offer_at_an_own_orders_price_waits_for_the_queue_and_one_through_it_does_not() -> None:
+    rows: list[Row] = [
+        (0, False, True, 100, 5),
+        (0, False, False, 103, 1),
+        (10, False, False, 100, 3),
+        (20, False, True, 100, 0),
+    ]
+    at_its_price = both(recording(rows), buys((1, 100)))
+    assert [(fill.time_ns, fill.price, fill.quantity) for fill in at_its_price.fills] == [(20, 100, 3)]
+    rows[2] = (10, False, False, 99, 3)
+    through = both(recording(rows), buys((1, 100)))
+    assert [(fill.time_ns, fill.price, fill.quantity) for fill in through.fills] == [(10, 100, 3)]
+
+
+def test_an_order_sees_all_that_is_recorded_at_the_time_of_its_arrival() -> None:
+    rows: list[Row] = [(0, False, False, 103, 9), (10, False, False, 101, 2), (11, False, False, 100, 9)]
+    replay = both(recording(rows), [(0, Request(Kind.MARKET, 1, True, quantity=3))], latency=10)
+    assert [(fill.time_ns, fill.price, fill.quantity) for fill in replay.fills] == [
+        (10, 101, 2),
+        (10, 103, 1),
+    ]
+
+
+def test_no_more_is_ahead_than_the_level_shows() -> None:
+    rows: list[Row] = [
+        (0, False, True, 100, 2),
+        (0, False, False, 103, 1),
+        (10, False, True, 100, 12),
+        (20, False, True, 100, 1),
+    ]
+    assert both(recording(rows), buys((1, 100))).orders[1].ahead == 1
