@@ -13,9 +13,7 @@ from domain.events import IntentRefused, Notice
 from domain.money import Currency, Money, Price, Quantity
 from domain.orders import Fill, OrderStatus, OrderType, Side
 from domain.reconciliation import FillAdopted, Reconciled
-from execution.balances import weigh
 from execution.scripted import ScriptedVenue
-from execution.venue import Balance
 from memory.journal import MemoryJournal
 from tests.faults.world import BTC, ETH, START, USDT, World, intent, sell, world
 
@@ -124,6 +122,18 @@ async def test_what_others_did_before_the_first_comparison_is_not_the_desks() ->
     assert await w.desk.reconcile() == ("USDT: 95996 instead of 100000, which nothing explains: no entries",)
     assert w.portfolio.positions == {}
     assert w.events(Reconciled)[0].outside == {COIN: Decimal("0.1"), Currency("ETH"): 0, USDT: 0}
+
+
+async def test_nor_is_it_when_the_next_comparison_asks_back_to_it() -> None:
+    w = world()
+    later(w)
+    scripted(w).held[COIN] = Decimal(1)
+    before = replace(foreign(Side.SELL), filled_at=w.clock.now() - timedelta(minutes=1))
+    scripted(w).trade(before)
+    scripted(w).held[USDT] -= 3996  # what it brought was paid out again
+    await agreed(w)
+    await w.buy()
+    assert await w.desk.reconcile() == ()
 
 
 async def test_an_execution_that_cannot_be_booked_freezes_its_symbol() -> None:
@@ -351,28 +361,6 @@ async def test_the_desk_compares_by_itself_and_sooner_after_a_failure() -> None:
         venue.silent = 300 <= second < 312
         await w.desk.tick()
     assert asked == [0, 300, 305, 310, 315, 615]
-
-
-# --- the arithmetic
-
-
-OWNED = {USDT: Decimal(100), COIN: Decimal(1)}
-TRADED = {USDT: "", COIN: BTC}
-
-
-@pytest.mark.parametrize(("off", "frozen"), [("1e-8", False), ("1.1e-8", True), ("-1.1e-8", True)])
-def test_a_difference_counts_from_the_stated_tolerance_on(off: str, frozen: bool) -> None:
-    theirs = {USDT: Balance(Decimal(90), Decimal(10)), COIN: Balance(1 + Decimal(off), Decimal(0))}
-    found, outside = weigh(OWNED, theirs, {USDT: Decimal(0), COIN: Decimal(0)}, TRADED)  # type: ignore[arg-type]
-    assert bool(found) is frozen
-    assert outside == {USDT: 0, COIN: 0}
-
-
-def test_a_coin_that_is_new_to_the_desk_brings_what_was_there_along() -> None:
-    theirs = {USDT: Balance(Decimal(100), Decimal(0)), COIN: Balance(Decimal(4), Decimal(0))}
-    found, outside = weigh(OWNED, theirs, {USDT: Decimal(0)}, TRADED)  # type: ignore[arg-type]
-    assert found == []
-    assert outside == {USDT: 0, COIN: 3}
 
 
 async def test_what_fills_between_two_questions_is_no_difference() -> None:

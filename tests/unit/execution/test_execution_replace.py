@@ -224,6 +224,23 @@ async def test_what_a_crash_cut_short_is_finished_by_the_next_tick(withdrawn: bo
     assert scripted(after).placed == [OLD, NEW]
 
 
+async def test_what_was_made_smaller_before_the_crash_is_not_made_smaller_again() -> None:
+    w = await resting()
+    from domain.events import IntentRecorded
+    from domain.money import Quantity
+
+    at = w.clock.now()
+    w.desk.record(IntentRecorded(replace(closer(), replaces=OLD), at))
+    scripted(w).fill(OLD, "0.1", "39000", START)
+    await w.desk.sync()
+    await w.desk.cancel(OLD, f"replaced by {NEW}")
+    w.desk.record(IntentReduced(NEW, BTC, Quantity(Decimal("0.4")), "0.1 filled", at))
+    w.journal.commit()
+    after = await next_life(w)
+    await after.desk.tick()
+    assert live(after) == {NEW: Decimal("0.4")}
+
+
 async def test_a_replacement_that_waits_can_be_withdrawn() -> None:
     after = await interrupted(withdrawn=True)
     order: Order = await after.desk.cancel(NEW, "changed my mind")

@@ -286,3 +286,15 @@ async def test_nothing_makes_way_for_a_sale_that_the_gate_refuses() -> None:
     (stop,) = w.desk.open_orders()
     assert (await w.desk.submit(sell(1, "0.6"))).status is OrderStatus.REFUSED
     assert status(stop) is OrderStatus.ACCEPTED
+
+
+async def test_nothing_makes_way_for_a_sale_of_what_is_free() -> None:
+    w = world(venue=ScriptedVenue(capabilities=LOCKING))
+    await w.buy()
+    scripted(w).fill(ID, "0.3", "40000", START)
+    await w.tick()
+    scripted(w).fill(ID, "0.2", "40000", w.clock.now())
+    await w.desk.sync()
+    (stop,) = [each for each in w.desk.open_orders() if each.intent.guards]
+    assert (await w.desk.submit(sell(1, "0.2", at=w.clock.now()))).status is OrderStatus.ACCEPTED
+    assert status(stop) is OrderStatus.ACCEPTED
