@@ -26,7 +26,7 @@ from domain.events import (
     StopArmed,
 )
 from domain.money import ZERO, Price, Symbol
-from domain.orders import TRANSITIONS, Order, OrderIntent, OrderStatus
+from domain.orders import TRANSITIONS, Order, OrderIntent, OrderStatus, Side
 from domain.reconciliation import FillAdopted, IntentReduced, Reconciled
 from portfolio.portfolio import Portfolio
 
@@ -37,14 +37,15 @@ _UNKNOWN: Final = OrderStatus.UNKNOWN
 _ACCEPTED: Final = OrderStatus.ACCEPTED
 _PARTIALLY_FILLED: Final = OrderStatus.PARTIALLY_FILLED
 _CANCELLING: Final = OrderStatus.CANCELLING
+_SELL: Final = Side.SELL
 
 
 class OrderBook:
     """Orders by client id, with the few that matter now kept apart: no look at all orders, ever.
 
     `entries` holds the intent of the newest filled entry of each position, `stops` the price of the newest
-    stop that was armed for it; both forget a symbol when its position is gone. `filled_before` tells what an
-    order that is to be replaced had filled when its replacement was written down.
+    stop that was armed for it; both forget a symbol when its position is gone or too small to sell.
+    `filled_before` tells what an order that is to be replaced had filled when that was written down.
     """
 
     def __init__(self, portfolio: Portfolio) -> None:
@@ -158,8 +159,8 @@ class OrderBook:
         self._settled(order)
         if not intent.reduce_only:
             self.entries[fill.symbol] = intent
-        if not self._portfolio.holds(fill.symbol):
-            self._emptied(fill.symbol)
+        if fill.side is _SELL and not self._portfolio.sellable(fill.symbol, fill.price):
+            self._emptied(fill.symbol)  # dust that a fee left lends no stop to the next entry
 
     def _emptied(self, symbol: Symbol) -> None:
         self.entries.pop(symbol, None)

@@ -138,6 +138,15 @@ class Portfolio:
         holding = self._holdings.get(symbol)
         return holding is not None and bool(holding.quantity)
 
+    def sellable(self, symbol: Symbol, price: Decimal) -> bool:
+        """Whether what is held in `symbol` is enough for an order at `price`: not dust that a fee left."""
+        holding = self._holdings.get(symbol)
+        if holding is None or not holding.quantity:
+            return False
+        instrument = holding.instrument
+        quantity = instrument.quantity(max(holding.quantity, ZERO))
+        return quantity >= instrument.min_quantity and quantity * price >= instrument.min_notional
+
     def held(self) -> list[tuple[Symbol, Decimal, Decimal]]:
         """Symbol, quantity and newest mark of everything held now."""
         return [
