@@ -88,7 +88,7 @@ async def _at_hand(harness: Harness) -> AsyncIterator[Harness]:
 
 @asynccontextmanager
 async def _on_the_wire(name: str) -> AsyncIterator[Harness]:
-    async with wire_world(name, patience=5) as world:
+    async with wire_world(name) as world:
         yield CcxtHarness(world)
 
 

@@ -73,6 +73,10 @@ class WireWorld:
         )
         self.exchange.place(TAKER, order)
 
+    def lose_patience(self, seconds: float) -> None:
+        """From now on requests time out after so many real seconds: for those that meet a delay."""
+        self.venue.line.client.timeout = int(seconds * 1000)
+
     async def listening(self) -> None:
         """Make events of the desk's account, in real time, until its stream has brought one of them."""
         stream = self.venue.stream
@@ -109,7 +113,7 @@ async def wire_world(
     funds: Mapping[Currency, Decimal] = FUNDS,
     fee_in: FeeIn = FeeIn.QUOTE,
     stream: bool = False,
-    patience: float = 0.25,
+    patience: float = 30,
     tape: Tape | None = None,
 ) -> AsyncIterator[WireWorld]:
     """A venue that is up, with the desk connected. Requests time out after `patience` real seconds."""

@@ -28,8 +28,8 @@ def _on(kind: FaultKind, when: When = When.BEFORE, **more: float) -> Fault:
 FAULTS: dict[str, Fault] = {
     "drop-before": _on(FaultKind.DROP),
     "drop-after": _on(FaultKind.DROP, When.AFTER),
-    "delay-beyond-timeout": _on(FaultKind.DELAY, When.AFTER, seconds=0.25),
-    "arrival-after-timeout": _on(FaultKind.DELAY, seconds=0.25),
+    "delay-beyond-timeout": _on(FaultKind.DELAY, When.AFTER, seconds=0.6),
+    "arrival-after-timeout": _on(FaultKind.DELAY, seconds=0.6),
     "5xx-before": _on(FaultKind.ERROR, status=503),
     "5xx-after": _on(FaultKind.ERROR, When.AFTER, status=502),
     "reset-before": _on(FaultKind.RESET),
@@ -81,6 +81,8 @@ class Case:
     def plan(self, fault: Fault, operation: Operation = PLACE) -> None:
         if fault.operations:
             fault = replace(fault, operations=frozenset({operation}))
+        if fault.kind is FaultKind.DELAY:
+            self.at.world.lose_patience(0.2)
         self.at.world.server.faults.add(fault)
 
     async def want(self, intent: OrderIntent) -> Order:

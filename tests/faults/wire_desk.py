@@ -151,12 +151,10 @@ class WireDesk:
 
 
 @asynccontextmanager
-async def wire_desk(wire: str, *, stream: bool = False, patience: float = 0.15) -> AsyncIterator[WireDesk]:
+async def wire_desk(wire: str, *, stream: bool = False) -> AsyncIterator[WireDesk]:
     """A desk with 10,000 USDT at a venue that charges fees as the venue does, in what is received."""
     funds = {USDT: CAPITAL.amount}
-    async with wire_world(
-        wire, funds=funds, fee_in=FeeIn.RECEIVED, stream=stream, patience=patience
-    ) as world:
+    async with wire_world(wire, funds=funds, fee_in=FeeIn.RECEIVED, stream=stream) as world:
         seen: list[DeskEvent] = []
         portfolio = Portfolio(CAPITAL, {BTC: INSTRUMENT})
         portfolio.mark({BTC: Decimal(100)}, world.clock.now())

@@ -27,7 +27,7 @@ from tests.unit.execution.exchange_stage import (
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_every_type_it_promises_rests_at_the_venue_as_it_was_meant(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         for number, kind in enumerate(sorted(world.venue.capabilities.order_types)):
             if kind is OrderType.MARKET:
                 continue
@@ -62,7 +62,7 @@ async def test_every_type_it_promises_rests_at_the_venue_as_it_was_meant(wire: s
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("post_only", [True, False])
 async def test_post_only_never_takes(wire: str, post_only: bool) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         world.quote(Side.SELL, "5", "94")
         wanted = replace(bid(), post_only=post_only)
         if post_only:
@@ -81,7 +81,7 @@ async def test_post_only_never_takes(wire: str, post_only: bool) -> None:
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("tif", [TimeInForce.IOC, TimeInForce.FOK])
 async def test_immediate_orders_end_at_once(wire: str, tif: TimeInForce) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         world.quote(Side.SELL, "1", "95")
         try:
             await world.venue.place(approve(replace(bid(), time_in_force=tif)))
@@ -99,7 +99,7 @@ async def test_immediate_orders_end_at_once(wire: str, tif: TimeInForce) -> None
 async def test_fees_are_in_the_currency_they_were_paid_in(wire: str) -> None:
     from simulator.exchange.policy import FeeIn
 
-    async with wire_world(wire, patience=5, fee_in=FeeIn.RECEIVED) as world:
+    async with wire_world(wire, fee_in=FeeIn.RECEIVED) as world:
         world.quote(Side.SELL, "1", "95")
         await world.venue.place(approve(bid(quantity="1")))
         (report,) = await world.venue.poll()
@@ -109,7 +109,7 @@ async def test_fees_are_in_the_currency_they_were_paid_in(wire: str) -> None:
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_bad_input_is_refused_before_anything_is_sent(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         seen = calls(world)
         for wanted, word in (
             (replace(bid(), symbol=Symbol("DOGE/USDT")), "not among the symbols"),
@@ -125,7 +125,7 @@ async def test_bad_input_is_refused_before_anything_is_sent(wire: str) -> None:
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_what_the_venue_refuses_is_final_and_said_in_its_words(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         with pytest.raises(VenueRejected, match=r"(?i)balance|funds"):
             await world.venue.place(approve(bid(quantity="500")))
         with pytest.raises(VenueRejected):  # below the minimum value
@@ -138,7 +138,7 @@ async def test_what_the_venue_refuses_is_final_and_said_in_its_words(wire: str) 
 
 @pytest.mark.parametrize("wire", WITH_STOPS)
 async def test_a_stop_on_the_wrong_side_never_rests(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         try:
             await world.venue.place(approve(stop(trigger="120")))
         except VenueRejected:
@@ -149,7 +149,7 @@ async def test_a_stop_on_the_wrong_side_never_rests(wire: str) -> None:
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_wrong_keys_are_a_refusal_without_the_keys_in_it(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         wrong = replace(world.connection, credentials=Credentials("desk-key", "not-the-secret"))
         venue = await open_venue(wrong, (BTC,), world.clock, stream=False)
         with pytest.raises(VenueRejected) as refused:
@@ -163,7 +163,7 @@ async def test_wrong_keys_are_a_refusal_without_the_keys_in_it(wire: str) -> Non
 
 
 async def test_missing_keys_and_unlisted_symbols_are_named_at_once() -> None:
-    async with wire_world("binance", patience=5) as world:
+    async with wire_world("binance") as world:
         nothing = replace(world.connection, credentials=Credentials("", ""))
         with pytest.raises(ConfigError, match="needs a key"):
             await open_venue(nothing, (BTC,), world.clock)
@@ -173,7 +173,7 @@ async def test_missing_keys_and_unlisted_symbols_are_named_at_once() -> None:
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_nobody_there_means_down(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         gone = replace(world.connection, rest_url="http://127.0.0.1:1")
         with pytest.raises(VenueDown):
             await open_venue(gone, (BTC,), world.clock, stream=False)

@@ -32,7 +32,7 @@ from tests.unit.execution.exchange_stage import (
 
 @pytest.mark.parametrize("wire", WITH_STOPS)
 async def test_a_stop_that_fires_is_told_under_its_own_name(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         await world.venue.place(approve(stop()))
         assert await world.venue.poll() == ()
         world.quote(Side.BUY, "5", "79")
@@ -48,7 +48,7 @@ async def test_a_stop_that_fires_is_told_under_its_own_name(wire: str) -> None:
 
 
 async def test_a_fired_stop_limit_that_rests_is_ours_and_can_be_withdrawn() -> None:
-    async with wire_world("gate", patience=5) as world:
+    async with wire_world("gate") as world:
         wanted = replace(stop(), order_type=OrderType.STOP_LIMIT, limit_price=Price(Decimal("79.5")))
         await world.venue.place(approve(wanted))
         world.quote(Side.BUY, "1", "79")
@@ -63,7 +63,7 @@ async def test_a_fired_stop_limit_that_rests_is_ours_and_can_be_withdrawn() -> N
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_partial_fills_then_the_end_in_order(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         await world.venue.place(approve(bid()))
         world.hit(Side.SELL, "0.5", "95")
         world.wait(1)
@@ -93,7 +93,7 @@ async def test_a_poll_that_fails_loses_nothing(wire: str) -> None:
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_many_orders_are_polled_by_one_list(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         for number in range(6):
             await world.venue.place(approve(bid(f"m{number}", quantity="1", limit=f"{90 + number}")))
         seen = calls(world)
@@ -106,7 +106,7 @@ async def test_many_orders_are_polled_by_one_list(wire: str) -> None:
 
 @pytest.mark.parametrize("wire", WITH_STOPS)
 async def test_after_a_restart_orders_are_found_and_told_once(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         desk_orders = []
         for wanted in (bid("a"), stop("s")):
             held = Order(wanted, OrderStatus.ACCEPTED)
@@ -137,7 +137,7 @@ async def test_after_a_restart_orders_are_found_and_told_once(wire: str) -> None
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_executions_are_paged_until_the_last(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         world.venue.line.profile = replace(world.venue.line.profile, page_size=10)
         world.venue._reading._profile = world.venue.line.profile
         await world.venue.place(approve(bid(quantity="4")))
@@ -155,7 +155,7 @@ async def test_executions_are_paged_until_the_last(wire: str) -> None:
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_strangers_orders_are_listed_and_their_executions_have_no_client_id(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         from simulator.exchange.model import NewOrder
 
         world.exchange.place(
@@ -173,7 +173,7 @@ async def test_strangers_orders_are_listed_and_their_executions_have_no_client_i
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_the_connector_does_not_change_how_the_desk_rounds(wire: str) -> None:
-    async with wire_world(wire, patience=5) as world:
+    async with wire_world(wire) as world:
         before = decimal.DefaultContext  # the connector was at work here before
         await world.venue.place(approve(bid()))
         await world.venue.poll()
@@ -188,7 +188,7 @@ async def test_the_connector_does_not_change_how_the_desk_rounds(wire: str) -> N
 )
 @pytest.mark.parametrize("method", ["fetch_order", "fetch_open_orders", "fetch_my_trades", "create_order"])
 async def test_a_venue_that_answers_nonsense_is_not_believed(method: str, answer: Any) -> None:
-    async with wire_world("binance", patience=5) as world:
+    async with wire_world("binance") as world:
         if method != "create_order":
             await world.venue.place(approve(bid()))
         client = world.venue.line.client
@@ -222,7 +222,7 @@ async def test_quantities_are_sent_to_the_last_digit() -> None:
         step_size=Decimal("0.00000001"),
         min_quantity=Decimal("0.00000001"),
     )
-    async with wire_world("binance", instruments=(fine,), patience=5) as world:
+    async with wire_world("binance", instruments=(fine,)) as world:
         wanted = replace(
             bid(), quantity=Quantity(Decimal("1.23456789")), limit_price=Price(Decimal("95.12345678"))
         )

@@ -138,7 +138,7 @@ async def test_nonsense_is_no_event(nonsense: Any, scripted: tuple[UserStream, S
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_with_a_stream_only_what_it_names_is_asked_about(wire: str) -> None:
-    async with wire_world(wire, patience=5, stream=True) as world:
+    async with wire_world(wire, stream=True) as world:
         await world.listening()
         for name in ("a", "b"):
             await world.venue.place(approve(bid(name)))
@@ -156,7 +156,7 @@ async def test_with_a_stream_only_what_it_names_is_asked_about(wire: str) -> Non
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_what_a_stream_never_said_is_found_by_the_next_comparison(wire: str) -> None:
-    async with wire_world(wire, patience=5, stream=True) as world:
+    async with wire_world(wire, stream=True) as world:
         await world.listening()
         await world.venue.place(approve(bid()))
         await world.venue.poll()
@@ -170,7 +170,7 @@ async def test_what_a_stream_never_said_is_found_by_the_next_comparison(wire: st
 
 
 async def test_a_trigger_that_fires_is_noticed_though_its_event_names_another_order() -> None:
-    async with wire_world("gate", patience=5, stream=True) as world:
+    async with wire_world("gate", stream=True) as world:
         await world.listening()
         await world.venue.place(approve(stop()))
         await world.venue.poll()
