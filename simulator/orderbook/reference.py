@@ -8,8 +8,12 @@ the prices of a side are kept sorted, the best one last.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from typing import NoReturn
 
 from simulator.orderbook.messages import End, Result, SelfTrade, Tif, Trade
+
+# An enumeration is slow to ask for its members, and this is asked for every order.
+_GTC, _FOK = Tif.GTC, Tif.FOK
 
 
 class _Level:
@@ -122,20 +126,21 @@ class PriceTimeBook:
         """
         if price < 1:
             raise ValueError(f"order {order_id}: the price {price} must be at least one tick")
-        if post_only and tif != Tif.GTC:
+        if post_only and tif != _GTC:
             raise ValueError(f"order {order_id}: a post-only order rests, so it must be GTC")
-        self._check(order_id, quantity)
+        if quantity < 1 or order_id in self._orders:
+            self._refuse(order_id, quantity)
         other = self._asks if buy else self._bids
         worst = -price if buy else price
         keys = other.keys
         if not keys or keys[-1] < worst:  # it meets nobody
-            if tif != Tif.GTC:
+            if tif != _GTC:
                 return Result((), 0, End.UNFILLED if tif == Tif.IOC else End.FILL_OR_KILL)
             self._rest(order_id, owner, buy, price, quantity)
             return Result((), quantity, None)
         if post_only:
             return Result((), 0, End.POST_ONLY)
-        if tif == Tif.FOK and not self._fills_whole(other, worst, owner, quantity, prevention):
+        if tif == _FOK and not self._fills_whole(other, worst, owner, quantity, prevention):
             return Result((), 0, End.FILL_OR_KILL)
         incoming = _Incoming(order_id, owner, quantity, prevention)
         self._take(incoming, other, worst)
@@ -143,7 +148,7 @@ class PriceTimeBook:
             return incoming.result(0, End.SELF_TRADE)
         if not incoming.left:
             return incoming.result(0, None)
-        if tif != Tif.GTC:
+        if tif != _GTC:
             return incoming.result(0, End.UNFILLED)
         self._rest(order_id, owner, buy, price, incoming.left)
         return incoming.result(incoming.left, None)
@@ -162,7 +167,8 @@ class PriceTimeBook:
 
         It never rests. ValueError for a quantity below one or an id that is in the book.
         """
-        self._check(order_id, quantity)
+        if quantity < 1 or order_id in self._orders:
+            self._refuse(order_id, quantity)
         other = self._asks if buy else self._bids
         bound = (-worst if buy else worst) if worst is not None else other.keys[0] if other.keys else 0
         incoming = _Incoming(order_id, owner, quantity, prevention)
@@ -235,11 +241,10 @@ class PriceTimeBook:
                     order = order.after
         return found
 
-    def _check(self, order_id: int, quantity: int) -> None:
+    def _refuse(self, order_id: int, quantity: int) -> NoReturn:
         if quantity < 1:
             raise ValueError(f"order {order_id}: the quantity {quantity} must be at least one lot")
-        if order_id in self._orders:
-            raise ValueError(f"order {order_id} is in the book already")
+        raise ValueError(f"order {order_id} is in the book already")
 
     def _rest(self, order_id: int, owner: int, buy: bool, price: int, quantity: int) -> None:
         side, key = (self._bids, price) if buy else (self._asks, -price)
