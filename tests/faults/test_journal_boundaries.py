@@ -65,3 +65,9 @@ async def test_death_on_the_wire(wire: str, story: str) -> None:
     """A sample in every run; all of them by hand: python -m tests.faults.boundary_kills --wire."""
     died = await die_everywhere(lambda: wire_ground(wire), STORIES[story], every=17, offset=len(story))
     assert died.total() >= 4
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_death_in_a_purchase_by_parts_on_the_wire(wire: str) -> None:
+    died = await die_everywhere(lambda: wire_ground(wire), sliced, every=41, offset=9, verify=check_sliced)
+    assert died.total() >= 4
