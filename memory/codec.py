@@ -32,9 +32,10 @@ Reader = Callable[[Any], Any]
 
 def encode(event: DeskEvent) -> bytes:
     """The canonical JSON of an event, without its kind. Raises StorageError when a value has no form."""
+    times = _times()[event.__class__]  # outside: a message that cannot be checked must not pass as a slow one
     try:
-        for moment in _times()[event.__class__](event):
-            if moment.tzinfo is not UTC:
+        for moment in times(event):
+            if moment is not None and moment.tzinfo is not UTC:
                 utc_text(moment)  # another name for UTC is as good; anything else raises
         return orjson.dumps(event, default=_plain, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # also orjson.JSONEncodeError: a lone surrogate or an int beyond 64 bits
@@ -104,13 +105,16 @@ def _encode_slowly(event: DeskEvent) -> bytes:
     return text.encode("ascii")
 
 
+_Times = Callable[[Any], tuple[datetime | None, ...]]
+
+
 @cache
-def _times() -> dict[type, Callable[[Any], tuple[datetime, ...]]]:
+def _times() -> dict[type, _Times]:
     """For every class of event, a function that gets its times: orjson writes any, so they are checked."""
     return {member: _getter(_time_paths(member)) for member in typing.get_args(DeskEvent)}
 
 
-def _getter(paths: list[str]) -> Callable[[Any], tuple[datetime, ...]]:
+def _getter(paths: list[str]) -> _Times:
     getter: Callable[[Any], Any] = attrgetter(*paths)
     return getter if len(paths) > 1 else lambda event: (getter(event),)
 
@@ -119,7 +123,7 @@ def _time_paths(kind: type) -> list[str]:
     """Where the times are: in the event's own fields, or in those of a message it carries."""
     paths: list[str] = []
     for name, hint in typing.get_type_hints(kind).items():
-        if hint is datetime:
+        if hint is datetime or set(typing.get_args(hint)) == {datetime, types.NoneType}:
             paths.append(name)
         elif is_dataclass(hint):
             paths += [f"{name}.{inner}" for inner in _time_paths(cast(type, hint))]

@@ -112,8 +112,8 @@ def _upgrade(path: Path) -> None:
     break_seal(path)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    # Python's sqlite3 opens no transaction for CREATE TABLE, and commits the one that is open: a kill between
-    # two steps would leave half a schema. In autocommit, one BEGIN spans them all, and holds other starts off.
+    # Python's sqlite3 opens no transaction for CREATE TABLE, and commits the one that is open: a kill
+    # between two steps would leave half a schema. In autocommit, one BEGIN spans them all.
     connect_args = {"timeout": BUSY_SECONDS, "isolation_level": None}
     engine = create_engine(f"sqlite:///{path}", connect_args=connect_args)
     try:

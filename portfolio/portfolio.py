@@ -29,10 +29,11 @@ _BUY: Final = Side.BUY  # looking it up on the enum costs about 100 ns in Python
 class Portfolio:
     """A spot account in one quote currency, long only.
 
-    Amounts are Decimals in the capital's currency. A fee in base leaves the holding at the fill's price. A fee
-    in a third currency is paid from what the account holds outside the capital: it is in the ledger, as paid
-    in and paid away, and in no sum that is told in the capital's currency. Cash may fall below zero when a market order fills above
-    the price it was sized at: the money is owed, and the gate buys nothing more until it is back.
+    Amounts are Decimals in the capital's currency. A fee in base leaves the holding at the fill's price. A
+    fee in a third currency is paid from what the account holds outside the capital: it is in the ledger, as
+    paid in and paid away, and in no sum that is told in the capital's currency. Cash may fall below zero
+    when a market order fills above the price it was sized at: the money is owed, and the gate buys nothing
+    more until it is back.
     """
 
     def __init__(self, capital: Money, instruments: Mapping[Symbol, Instrument]) -> None:
