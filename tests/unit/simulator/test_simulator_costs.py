@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,6 @@ def test_what_others_took_is_gone() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"participation": Decimal(0)}, {"half_spread": Decimal(1)}])
-def test_a_fill_model_out_of_range_is_refused(changes: dict[str, Decimal]) -> None:
+def test_a_fill_model_out_of_range_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="outside"):
         BookWalk(**changes)
