@@ -47,9 +47,14 @@ def instruments_from(
     for symbol in symbols:
         market = markets.get(symbol)
         if market is None or not market.get("spot"):
-            raise UnknownSymbol(f"{symbol} is not a spot market here", fix="desk venue symbols lists them")
+            raise UnknownSymbol(
+                f"{symbol} is not a spot market here",
+                fix="Correct [session] symbols; desk doctor asks the venue again",
+            )
         if market.get("active") is False:
-            raise UnknownSymbol(f"{symbol} is listed but does not trade now")
+            raise UnknownSymbol(
+                f"{symbol} is listed but does not trade now", fix="Take it out of [session] symbols"
+            )
         found[symbol] = instrument_from(market)
     return found
 

@@ -34,6 +34,8 @@ _OVER: Final[Mapping[str, OrderStatus]] = {
     "rejected": OrderStatus.REJECTED,
 }
 
+_LAST_MS: Final = 4_102_444_800_000  # the year 2100
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -67,7 +69,7 @@ def seen_from(order: Mapping[str, Any]) -> Seen:
         status=_status(order, filled, quantity),
         filled=filled,
         quantity=quantity,
-        created_at=_time(order.get("timestamp")),
+        created_at=_time(order.get("timestamp"), f"order {venue_id}"),
         terms=_terms(order, quantity),
         trailing=_trailing(order),
     )
@@ -114,7 +116,7 @@ def trigger_from(order: Mapping[str, Any]) -> Seen:
         status=status,
         filled=ZERO,
         quantity=quantity,
-        created_at=_seconds(info.get("ctime")),
+        created_at=_seconds(info.get("ctime"), f"trigger {venue_id}"),
         terms=Terms(
             side,
             kind,
@@ -134,7 +136,7 @@ def fill_from(trade: Mapping[str, Any], client_id: str, venue: str) -> Fill:
     with oneself share one. Raises DataError when something is missing or makes no sense.
     """
     trade_id, order_id, symbol = trade.get("id"), trade.get("order"), trade.get("symbol")
-    at = _time(trade.get("timestamp"))
+    at = _time(trade.get("timestamp"), f"execution {trade_id}")
     if not trade_id or not order_id or not symbol or at is None:
         raise DataError(f"the venue named an execution without id, order, symbol or time: {_brief(trade)}")
     what = f"execution {trade_id}"
@@ -251,16 +253,19 @@ def _exact(value: object, what: str, of: object) -> Decimal | None:
         raise DataError(f"{of}: its {what} is {value!r}") from error
 
 
-def _time(milliseconds: object) -> datetime | None:
+def _time(milliseconds: object, of: str) -> datetime | None:
+    """The moment a venue named, None when it named none. Raises DataError for one outside 1970 to 2100."""
     if not isinstance(milliseconds, int) or isinstance(milliseconds, bool):
         return None
+    if not 0 <= milliseconds < _LAST_MS:
+        raise DataError(f"{of}: its time is {str(milliseconds)[:40]} ms since 1970")
     return EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def _seconds(said: object) -> datetime | None:
+def _seconds(said: object, of: str) -> datetime | None:
     try:
-        return EPOCH + timedelta(seconds=int(str(said)))
-    except (ValueError, OverflowError):
+        return _time(int(str(said)) * 1000, of)
+    except ValueError:
         return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from domain.clock import EPOCH
@@ -121,14 +122,14 @@ class Reading:
         size, at, params = self._profile.page_size, start, dict(asked)
         for page in range(1, _MOST_PAGES + 1):
             trades = await self._trades(symbol, at, size, params)
-            new = {(str(each.get("id")), trade_order(each)): each for each in trades}
+            new = self._sensible(partial(_by_name, trades))
             fresh = new.keys() - found.keys()
             found |= new
             if len(trades) < size:
                 return list(found.values())
             if not fresh:
                 raise LineFailed(Outcome.UNKNOWN, f"{self._profile.name} repeats the same page of executions")
-            at, further = self._next_page(page, start, trades)
+            at, further = self._sensible(partial(self._next_page, page, start, trades))
             params = {**asked, **further}
         raise LineFailed(Outcome.UNKNOWN, f"{self._profile.name} lists executions without end")
 
@@ -179,6 +180,10 @@ class Reading:
         except Exception as error:  # noqa: BLE001  a venue may answer anything
             message = f"{self._profile.name} answered nonsense ({type(error).__name__})"
         raise LineFailed(Outcome.UNKNOWN, message)
+
+
+def _by_name(trades: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    return {(str(each.get("id")), trade_order(each)): each for each in trades}
 
 
 def _milliseconds(moment: datetime) -> int:

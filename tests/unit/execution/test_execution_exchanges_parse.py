@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.clock import EPOCH
@@ -232,6 +232,23 @@ def test_a_trigger_that_makes_no_sense_is_refused(changes: dict[str, Any]) -> No
         trigger_from(armed(**changes))
 
 
+@pytest.mark.parametrize("moment", [-62_135_596_800_001, -1, 4_102_444_800_000, 10**30])
+def test_a_moment_that_cannot_be_is_refused(moment: int) -> None:
+    with pytest.raises(DataError, match="order 1003: its time"):
+        seen_from(placed(timestamp=moment))
+    with pytest.raises(DataError, match="execution 77: its time"):
+        fill_from(trade(timestamp=moment), "a", "binance")
+    with pytest.raises(DataError, match="trigger 5000: its time"):
+        trigger_from(armed(ctime=moment))
+
+
+def test_an_order_whose_moment_is_not_told_is_still_an_order() -> None:
+    assert seen_from(placed(timestamp=None)).created_at is None
+    assert trigger_from(armed(ctime=None)).created_at is None
+    assert seen_from(placed(timestamp=0)).created_at == EPOCH
+
+
+@example({"timestamp": -62_135_596_800_001})
 @given(st.dictionaries(st.sampled_from(list(placed())), st.none() | st.text() | st.integers() | st.floats()))
 def test_whatever_a_venue_says_about_an_order_is_read_or_refused(changes: dict[str, Any]) -> None:
     try:
@@ -241,6 +258,7 @@ def test_whatever_a_venue_says_about_an_order_is_read_or_refused(changes: dict[s
     assert found.filled >= 0
 
 
+@example({"timestamp": -62_135_596_800_001})
 @given(st.dictionaries(st.sampled_from(list(trade())), st.none() | st.text() | st.integers() | st.floats()))
 def test_whatever_a_venue_says_about_an_execution_is_read_or_refused(changes: dict[str, Any]) -> None:
     try:
@@ -301,5 +319,6 @@ def test_only_listed_spot_markets_that_trade() -> None:
     symbol = Symbol("BTC/USDT")
     assert set(instruments_from({"BTC/USDT": market()}, (symbol,))) == {symbol}
     for listed in ({}, {"BTC/USDT": market(spot=False)}, {"BTC/USDT": market(active=False)}):
-        with pytest.raises(UnknownSymbol, match="BTC/USDT"):
+        with pytest.raises(UnknownSymbol, match="BTC/USDT") as refused:
             instruments_from(listed, (symbol,))
+        assert refused.value.fix

@@ -215,6 +215,21 @@ async def test_a_venue_that_answers_nonsense_is_not_believed(method: str, answer
                 await world.venue.lookup("a")
 
 
+@pytest.mark.parametrize(
+    "page", [[7] * 3, [{"id": "1", "timestamp": "soon"}] * 2 + [{"id": "2", "timestamp": 1}]]
+)
+async def test_a_page_of_nonsense_is_no_answer(page: list[Any]) -> None:
+    async with wire_world("mexc") as world:
+        world.venue._reading._profile = replace(world.venue.line.profile, page_size=3)
+
+        async def nonsense(*args: Any, **kwargs: Any) -> Any:
+            return page
+
+        world.venue.line.client.fetch_my_trades = nonsense
+        with pytest.raises(VenueUnknown, match="nonsense"):
+            await world.venue.fills(START)
+
+
 async def test_quantities_are_sent_to_the_last_digit() -> None:
     fine = replace(
         INSTRUMENT,
