@@ -7,6 +7,7 @@ order as worth asking about; after every break in the stream all open orders are
 from __future__ import annotations
 
 import asyncio
+import decimal
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -79,6 +80,12 @@ class UserStream:
         await close(self._client)
 
     async def _follow(self, name: str, watch: Callable[[], Any], hint: _Reader) -> None:
+        # The connector changes the rounding and the traps of the decimal context it runs in, and a task
+        # shares that context with whoever began it.
+        with decimal.localcontext():
+            await self._listen(name, watch, hint)
+
+    async def _listen(self, name: str, watch: Callable[[], Any], hint: _Reader) -> None:
         wait = _FIRST_WAIT
         while True:
             try:

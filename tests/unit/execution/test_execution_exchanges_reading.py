@@ -173,12 +173,12 @@ async def test_strangers_orders_are_listed_and_their_executions_have_no_client_i
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_the_connector_does_not_change_how_the_desk_rounds(wire: str) -> None:
-    async with wire_world(wire) as world:
-        before = decimal.DefaultContext  # the connector was at work here before
-        await world.venue.place(approve(bid()))
-        await world.venue.poll()
-        after = decimal.getcontext()
-        assert (after.rounding, after.traps, after.prec) == (before.rounding, before.traps, before.prec)
+    with decimal.localcontext(decimal.Context()):  # whatever another test did to its own
+        async with wire_world(wire) as world:
+            await world.venue.place(approve(bid()))
+            await world.venue.poll()
+            after, before = decimal.getcontext(), decimal.Context()
+            assert (after.rounding, after.traps, after.prec) == (before.rounding, before.traps, before.prec)
 
 
 @pytest.mark.parametrize(

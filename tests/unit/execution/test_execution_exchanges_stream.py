@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import decimal
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -134,6 +135,20 @@ async def test_nonsense_is_no_event(nonsense: Any, scripted: tuple[UserStream, S
     await said(stream, client.orders, nonsense)
     assert stream.events == 0
     assert stream.take_hints() == ()
+
+
+async def test_a_stream_does_not_change_how_the_desk_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Rounding(Scripted):
+        async def watch_orders(self) -> Any:
+            decimal.getcontext().rounding = decimal.ROUND_HALF_UP
+            return await super().watch_orders()
+
+    monkeypatch.setattr(user_stream, "stream_client", lambda *_: Rounding())
+    with decimal.localcontext(decimal.Context(rounding=decimal.ROUND_HALF_EVEN)):
+        stream = await UserStream.open(Connection(profile("binance-testnet"), KEYS), lambda: 0)
+        await asyncio.sleep(0)
+        assert decimal.getcontext().rounding == decimal.ROUND_HALF_EVEN
+        await stream.close()
 
 
 @pytest.mark.parametrize("wire", WIRES)
