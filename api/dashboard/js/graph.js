@@ -1,6 +1,6 @@
 // The live agent graph: who works now, what each station said, on what, how long, at what cost.
 
-import { html, useEffect, useRef, useState } from "/assets/vendor/htm-preact-3.1.1.mjs";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "/assets/vendor/htm-preact-3.1.1.mjs";
 import { clock, cost, count, day, percent, seconds, words } from "/assets/js/format.js";
 import { place } from "/assets/js/layout.js";
 import { Empty, Loading, Panel, Stance } from "/assets/js/parts.js";
@@ -90,7 +90,7 @@ function who(node, agent, station) {
 }
 
 function Detail({ node, station, agent, onClose }) {
-  useEffect(() => {
+  useLayoutEffect(() => {  // with the panel itself: a key pressed at once is not lost
     const close = (event) => event.key === "Escape" && onClose();
     addEventListener("keydown", close);
     return () => removeEventListener("keydown", close);
