@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain.money import ZERO, Price, Symbol
-from domain.orders import Side
+from domain.orders import Origin, Side
 
 
 class Method(StrEnum):
@@ -48,8 +48,9 @@ class AlgorithmPlan:
 
     `amount` is in base currency, or in quote currency when `in_quote`; the slices add up to it. `arrival` is
     the middle of bid and ask when it was decided. `protective_stop` and `take_profit` go with every child.
-    `interval` is how long a round of the router, or a child without news, may take. Raises ValueError when
-    the parts do not fit together.
+    `interval` is how long a round of the router, or a child without news, may take. `origin` is who asked for
+    it: what an operator wants worked is not a newer cycle's to stop. Raises ValueError when the parts do not
+    fit together.
     """
 
     algorithm_id: str
@@ -71,6 +72,7 @@ class AlgorithmPlan:
     take_profit: Price | None = None
     interval: timedelta = timedelta(0)
     reason: str = ""
+    origin: Origin = Origin.CYCLE
 
     def __post_init__(self) -> None:
         waits = [part.after for part in self.slices]

@@ -41,8 +41,8 @@ def due(intent: OrderIntent, patience: Patience | None) -> datetime | None:
     """When the desk withdraws what is left of this order; None: it may rest for ever."""
     if intent.expires_at is not None:
         return intent.expires_at + GRACE if intent.time_in_force is TimeInForce.GTD else intent.expires_at
-    if patience is None or intent.reduce_only or intent.order_type not in WITH_LIMIT:
-        return None
+    if patience is None or intent.reduce_only or intent.order_type not in WITH_LIMIT or intent.parent:
+        return None  # a part of an algorithm rests as long as that wants: it alone counts what is left
     return intent.created_at + patience.after
 
 

@@ -82,6 +82,11 @@ class Engine:
         self._prices: dict[Symbol, Decimal] = {}
         self._restarted = False
 
+    @property
+    def settled(self) -> bool:
+        """Whether the stops were looked after since the desk was restarted. Before that, nothing is sent."""
+        return not self._restarted
+
     def resume(self, events: Iterable[DeskEvent]) -> None:
         """Stand where the journal ends: on the last bar that an EquityMarked closed.
 

@@ -94,7 +94,7 @@ def child_order(
             quantity=Quantity(quantity),
             order_type=OrderType.MARKET if limit_price is None else OrderType.LIMIT,
             created_at=now,
-            origin=Origin.ALGORITHM,
+            origin=Origin.OPERATOR if plan.origin is Origin.OPERATOR else Origin.ALGORITHM,
             reduce_only=plan.reduce_only,
             limit_price=limit_price,
             protective_stop=plan.protective_stop,

@@ -244,4 +244,5 @@ def _plan(
         take_profit=parent.take_profit,
         interval=interval,
         reason=parent.reason,
+        origin=parent.origin,
     )

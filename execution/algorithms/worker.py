@@ -20,7 +20,7 @@ from domain.halt import HaltState
 from domain.instrument import Instrument
 from domain.market import Quote
 from domain.money import ZERO, Symbol
-from domain.orders import Order, OrderStatus
+from domain.orders import Order, OrderStatus, Origin
 from execution.algorithms.actions import Finish, MarketFacts, Send, Stop, Withdraw
 from execution.algorithms.router import VenueOffer
 from execution.algorithms.state import AlgorithmState, state_of
@@ -122,12 +122,21 @@ class AlgorithmWorker:
         await self._work(each)
 
     async def stop_older(self, cycle: int, reason: str) -> int:
-        """Stop every algorithm that an earlier cycle started; how many."""
-        older = [each for each in self._running.values() if each.plan.cycle < cycle]
+        """Stop every algorithm that an earlier cycle started; how many. An operator's go on."""
+        older = [
+            each
+            for each in self._running.values()
+            if each.plan.cycle < cycle and each.plan.origin is not Origin.OPERATOR
+        ]
         for each in older:
             self._stopping(each, reason)
             await self._work(each)
         return len(older)
+
+    def stop_all(self, reason: str) -> None:
+        """Send nothing more for any of them. Touches no venue: the next tick withdraws what is open."""
+        for each in self._running.values():
+            self._stopping(each, reason)
 
     async def tick(self) -> None:
         """One round over everything that runs. Raises StorageError when the journal cannot be written."""
