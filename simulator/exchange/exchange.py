@@ -276,13 +276,23 @@ class SimulatedExchange(ExchangeBooks):
         if self._tape is None:
             self._play(to)
         else:
-            following = self._stands + self._tape.step
-            while following <= to:
-                self._stands = following
-                self._play(following)
-                following += self._tape.step
+            self.catch_up(to)
         for listener in self._floor.listeners:
             listener(Pulse(to))
+
+    def catch_up(self, to: datetime) -> None:
+        """Play the points of the tape that are due by this time; streams are fed by the next `advance`.
+
+        Whoever asks or orders at a time must find the market of that time: a bar that has closed never
+        changes, and no trade is older than one before it.
+        """
+        if self._tape is None:
+            return
+        following = self._stands + self._tape.step
+        while following <= to:
+            self._stands = following
+            self._play(following)
+            following += self._tape.step
 
     def suspend(self, symbol: Symbol) -> None:
         """Stop trading in a market: it takes no orders and does not move; open orders can be cancelled."""

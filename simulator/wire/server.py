@@ -20,6 +20,7 @@ from datetime import timedelta
 from typing import Any, Final, Protocol, cast
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from domain.clock import Clock, SimulatedClock
 from domain.errors import ConfigError, DeskError
@@ -158,12 +159,14 @@ async def serve(
 ) -> AsyncIterator[Running]:
     """Serve an exchange as one venue until the context ends. Port 0 takes a free one.
 
-    Every `pulse` seconds the market is moved to the clock's time and streams are fed. ConfigError for a venue
+    Every request finds the market at the clock's time; every `pulse` seconds it is moved there and streams
+    are fed. ConfigError for a venue
     there is not or an address that cannot be had. What breaks the market closes the venue, and is raised at
     the end.
     """
     plan = faults if faults is not None else FaultPlan(clock)
-    application = web.Application()
+    broken: list[Exception] = []
+    application = web.Application(middlewares=[_up_to_date(exchange, clock, broken)])
     application.add_routes(venue_module(venue).routes(exchange, plan, plan))
     application.add_routes(_control(exchange, plan, clock))
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
@@ -177,7 +180,7 @@ async def serve(
             f"cannot listen on {host}:{port}: {error.strerror}", fix="Take another port"
         ) from error
     taken = int(runner.addresses[0][1])
-    beat = asyncio.create_task(_beat(exchange, clock, pulse))
+    beat = asyncio.create_task(_beat(exchange, clock, pulse, broken))
     beat.add_done_callback(lambda task: _close_the_venue(task, plan))
     try:
         yield Running(f"http://{host}:{taken}", taken, exchange, plan)
@@ -186,6 +189,19 @@ async def serve(
         with suppress(asyncio.CancelledError):
             await beat  # raises what stopped the market, if anything did
         await runner.cleanup()
+
+
+def _up_to_date(exchange: SimulatedExchange, clock: Clock, broken: list[Exception]) -> Middleware:
+    @web.middleware
+    async def up_to_date(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not broken:
+            try:
+                exchange.catch_up(clock.now())
+            except Exception as error:  # noqa: BLE001 - the beat raises it, and the venue closes
+                broken.append(error)
+        return await handler(request)
+
+    return up_to_date
 
 
 def _close_the_venue(task: asyncio.Task[None], faults: FaultPlan) -> None:
@@ -197,8 +213,10 @@ def _close_the_venue(task: asyncio.Task[None], faults: FaultPlan) -> None:
         asyncio.get_running_loop().call_exception_handler({"message": said, "exception": broke})
 
 
-async def _beat(exchange: SimulatedExchange, clock: Clock, seconds: float) -> None:
+async def _beat(exchange: SimulatedExchange, clock: Clock, seconds: float, broken: list[Exception]) -> None:
     while True:
+        if broken:
+            raise broken[0]
         exchange.advance(clock.now())
         await asyncio.sleep(seconds)
 
