@@ -62,6 +62,10 @@ class VenueRun(SessionRun):
         self._next: dict[str, datetime] = {}
         self._pause = LOOK
 
+    @property
+    def pace(self) -> timedelta:
+        return LOOK
+
     async def start(self) -> tuple[str, ...]:
         """Settle with the venue before anything is decided: the account, every order, then every stop.
 
@@ -195,6 +199,10 @@ class VenueRun(SessionRun):
 
     async def close(self) -> None:
         """As for any run; a bar in the works is given a moment to end."""
+        restated, self._feed.restated = self._feed.restated, 0
+        if restated:
+            said = f"{self._feed.name} restated {restated} candle(s) in this run, after they were used"
+            self._emit(Notice("info", "market", said, self.desk.clock.now()))
         await super().close()
         if self._cycle is not None:
             self._cycle.cancel()

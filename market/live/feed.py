@@ -17,7 +17,7 @@ from market.bars import Bars, empty_bars
 from market.live.checking import LEVELS, CheckedBook, checked_book, closed_bars
 from market.live.client import MarketClient
 from market.live.clock import VenueClock
-from market.live.series import merge
+from market.live.series import Merged, merge
 
 WARMUP: Final = 600
 """Bars read before the first decision: enough for every indicator to forget where it was seeded."""
@@ -25,6 +25,8 @@ KEEP: Final = 2_000
 """Bars kept per symbol; memory stays flat however long the desk runs."""
 PAGE: Final = 500
 """Candles asked for at once; every venue used here gives that many."""
+RESTATED_EVERY: Final = timedelta(hours=1)
+"""Restated bars of one symbol are said this often at most; `restated` counts them all."""
 FAR: Final = 10
 """A price that many times the last one, or as small a part of it, is a slipped digit and not a market."""
 
@@ -49,6 +51,8 @@ class _Market:
     book: OrderBook | None = None
     nonce: int | None = None
     nonce_since: datetime = EPOCH
+    far: int = 0  # bars restated by more than a trifle, and not said yet
+    far_said: datetime = EPOCH
     trouble: dict[str, str] = field(default_factory=dict)
 
 
@@ -93,6 +97,7 @@ class LiveFeed:
         self._patience = patience or min(self._bar / 4, timedelta(seconds=30))
         self._markets = {symbol: _Market(empty_bars(symbol, timeframe)) for symbol in instruments}
         self._now: datetime | None = None
+        self.restated = 0  # bars that the venue told anew after the desk had used them, trifles included
         self._said: list[Said] = []
         self._reread = False
 
@@ -160,13 +165,21 @@ class LiveFeed:
         except Exception as error:  # noqa: BLE001 - whatever came back, the desk goes on with what it knows
             self._trouble(symbol, "candles", _words(error))
             return
-        merged = merge(market.bars, seen, self._keep)
+        merged = merge(market.bars, seen, self._keep, float(self.instruments[symbol].tick_size))
         if self._now is not None and merged.earliest is not None and merged.earliest <= to_ns(self._now):
             self._reread = True
-            if merged.restated:
-                self._say("info", f"{self.name} restated {merged.restated} candle(s) of {symbol}")
+            self._restated(market, merged)
         market.bars = merged.bars
         self._recovered(symbol, "candles")
+
+    def _restated(self, market: _Market, merged: Merged) -> None:
+        """Count what a venue says anew of bars the desk has used; say it when it matters, once in a while."""
+        self.restated += merged.restated
+        market.far += merged.far
+        now = self._clock.now()
+        if market.far and now - market.far_said >= RESTATED_EVERY:
+            self._say("info", f"{self.name} restated {market.far} candle(s) of {market.bars.symbol}")
+            market.far, market.far_said = 0, now
 
     async def _fetch_bars(self, symbol: Symbol, known: Bars) -> Bars:
         """All closed bars from a little before the last known one up to now, page by page."""

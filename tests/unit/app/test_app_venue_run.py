@@ -314,3 +314,14 @@ async def test_an_entry_that_nobody_takes_rests_as_long_as_the_settings_say(then
     assert entry.status is OrderStatus.CANCELLED
     assert run.desk.portfolio.holds(entry.intent.symbol) is filled
     await run.close()
+
+
+async def test_bars_that_the_venue_told_anew_are_counted_once_the_run_ends() -> None:
+    stage = VenueStage()
+    run = await stage.run(bars=1)
+    await run.start()
+    await run.run()
+    stage.world.feed.restated = 3
+    await run.close()
+    said = [event.message for event in stage.events() if isinstance(event, Notice)]
+    assert [each for each in said if "restated 3 candle(s)" in each] == [said[-1]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -154,22 +153,6 @@ async def test_a_bar_waits_for_all_symbols_until_patience_ends() -> None:
     assert stage.feed.candle(ETH) is not None
     assert stage.feed.take_reread(), "features must be read again: a bar behind now came late"
     assert not stage.feed.take_reread()
-
-
-async def test_a_restated_bar_is_taken_over_and_said() -> None:
-    stage = await opened()
-    stage.feed.advance()
-
-    def restate(rows: list[list[float]]) -> list[list[float]]:
-        return [[*r[:5], 99.0] if r[0] == ms(NOON - HOUR) else r for r in rows]
-
-    stage.venue.bend["candles"] = restate
-    await stage.later(60)
-    candle = stage.feed.candle(BTC)
-    assert candle is not None
-    assert candle.volume == Decimal(99)
-    assert stage.feed.take_reread()
-    assert any("restated" in said.message for said in stage.feed.take_said())
 
 
 def _last(change: Callable[[list[Any]], list[Any]]) -> Callable[[list[Any]], list[Any]]:
