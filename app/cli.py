@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import Exit, TyperException
 
+from app.work_line import work_app
 from domain.errors import ConfigError, DeskError
 
 app = typer.Typer(
@@ -323,6 +324,8 @@ def exchange(
         as_json=json,
     )
 
+
+app.add_typer(work_app, name="work")
 
 journal_app = typer.Typer(help="Verify or read the hash-chained journal.", no_args_is_help=True)
 app.add_typer(journal_app, name="journal")

@@ -1,13 +1,13 @@
-"""Halt requests from another process: a file in the home folder, answered by a file beside it.
+"""Requests from another process: a file in the home folder, answered by a file beside it.
 
-This way pause, stop, panic and resume work while the chat, the model and the API are down.
+This way pause, stop, panic and resume, and orders to be worked, do without the chat, the model and the API.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,12 +15,14 @@ from typing import Any, Literal, get_args
 import orjson
 
 from app.home import replace_file
-from domain.errors import DeadlineExceeded, DeskError
+from domain.errors import ConfigError, DeadlineExceeded, DeskError, NotFound
 
 Action = Literal["pause", "stop", "panic", "resume"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 _ANSWER = ".answer"
 _REQUEST = ".request"
+_REFUSALS: dict[object, type[DeskError]] = {kind.exit_code: kind for kind in (ConfigError, NotFound)}
+"""A refusal keeps its exit code on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,16 @@ class Request:
     confirm: bool
 
 
+@dataclass(frozen=True, slots=True)
+class WorkRequest:
+    """An order that an operator wants worked in parts; with `ends`, the id of one that is to stop."""
+
+    request_id: str
+    asked: Mapping[str, Any]
+    ends: str
+    by: str
+
+
 def ask(
     folder: Path, action: Action, *, reason: str, by: str, confirm: bool, timeout: float = 15.0
 ) -> dict[str, Any]:
@@ -42,9 +54,46 @@ def ask(
     Returns the answer. Raises DeskError with the desk's own words when it refused, DeadlineExceeded
     after `timeout` seconds: the request then stays and is obeyed as soon as the desk looks.
     """
-    request_id = uuid.uuid4().hex
     told = {"action": action, "reason": reason, "by": by, "confirm": confirm}
+    request_id = _leave(folder, told)
+    found = _await(folder, request_id, timeout)
+    if found is None:
+        raise DeadlineExceeded(
+            f"the running desk did not answer {action} within {timeout:g} s",
+            fix="It obeys as soon as it looks; see desk status, or end the process",
+        )
+    return found
+
+
+def ask_work(
+    folder: Path, *, asked: Mapping[str, Any] | None = None, ends: str = "", by: str, timeout: float = 15.0
+) -> dict[str, Any]:
+    """Ask the running desk to work an order in parts, or to stop the one that `ends` names.
+
+    Returns the answer. Raises what the desk refused it with, DeadlineExceeded after `timeout` seconds: the
+    request is then taken back, because an order that is carried out later than its operator thinks is none.
+    """
+    request_id = _leave(folder, {"work": dict(asked or {}), "ends": ends, "by": by})
+    try:
+        found = _await(folder, request_id, timeout)
+    finally:
+        (folder / f"{request_id}{_REQUEST}").unlink(missing_ok=True)
+    if found is None:
+        raise DeadlineExceeded(
+            f"the running desk did not answer within {timeout:g} s; the request was taken back",
+            fix="Look at desk work list before asking again",
+        )
+    return found
+
+
+def _leave(folder: Path, told: Mapping[str, Any]) -> str:
+    request_id = uuid.uuid4().hex
     replace_file(folder / f"{request_id}{_REQUEST}", orjson.dumps(told))
+    return request_id
+
+
+def _await(folder: Path, request_id: str, timeout: float) -> dict[str, Any] | None:
+    """The answer, or None when none came in time. Raises the refusal that it is."""
     answer = folder / f"{request_id}{_ANSWER}"
     end = time.monotonic() + timeout
     while time.monotonic() < end:
@@ -52,30 +101,41 @@ def ask(
             found: dict[str, Any] = orjson.loads(answer.read_bytes())
             answer.unlink()
             if "error" in found:
-                raise DeskError(found["error"], fix=found.get("fix", ""))
+                kind = _REFUSALS.get(found.get("exit_code"), DeskError)
+                raise kind(found["error"], fix=found.get("fix", ""))
             return found
         time.sleep(0.05)
-    raise DeadlineExceeded(
-        f"the running desk did not answer {action} within {timeout:g} s",
-        fix="It obeys as soon as it looks; see desk status, or end the process",
-    )
+    return None
 
 
-def pending(folder: Path) -> Iterator[Request]:
+def pending(folder: Path) -> Iterator[Request | WorkRequest]:
     """The requests waiting in the folder, oldest first. A garbled one is answered and dropped."""
     found = sorted(folder.glob(f"*{_REQUEST}"), key=lambda path: path.stat().st_mtime_ns)
     for path in found:
         request_id = path.name.removesuffix(_REQUEST)
         try:
             told = orjson.loads(path.read_bytes())
-            action = told["action"]
-            if action not in ACTIONS:
-                raise ValueError(f"{action!r} is not one of {', '.join(ACTIONS)}")
-            request = Request(request_id, action, str(told["reason"]), str(told["by"]), bool(told["confirm"]))
+            request = _work(request_id, told) if "work" in told else _halt(request_id, told)
         except (ValueError, KeyError, TypeError) as error:
             answer(folder, request_id, {"error": f"the request cannot be read: {error}"})
             continue
         yield request
+
+
+def _halt(request_id: str, told: dict[str, Any]) -> Request:
+    action = told["action"]
+    if action not in ACTIONS:
+        raise ValueError(f"{action!r} is not one of {', '.join(ACTIONS)}")
+    return Request(request_id, action, str(told["reason"]), str(told["by"]), bool(told["confirm"]))
+
+
+def _work(request_id: str, told: dict[str, Any]) -> WorkRequest:
+    return WorkRequest(request_id, dict(told["work"]), str(told["ends"]), str(told["by"]))
+
+
+def refusal(error: DeskError) -> dict[str, Any]:
+    """The answer that a request is refused with."""
+    return {"error": error.message, "fix": error.fix, "exit_code": error.exit_code}
 
 
 def answer(folder: Path, request_id: str, told: dict[str, Any]) -> None:

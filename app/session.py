@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ import structlog
 from app import control
 from app.bootstrap import Desk, remarks_on
 from app.history import COMPLETED
+from app.working import Desired, begin, end
 from domain.errors import DeskError
 from domain.events import DeskEvent, Notice, SessionStarted, SessionStopped
 from domain.halt import Halt
@@ -35,7 +37,7 @@ class SessionRun:
     """Drives a desk bar by bar until the tape ends, `bars` is reached, or `stop` is called."""
 
     def __init__(self, desk: Desk, *, requests: Path | None = None, bars: int | None = None) -> None:
-        """`requests` is the folder where other processes leave halt requests."""
+        """`requests` is the folder where other processes leave their requests."""
         self.desk = desk
         self.state: State = "starting"
         self.problem = ""
@@ -67,11 +69,21 @@ class SessionRun:
         for remark in remarks_on(desk.feed, desk.settings):
             self._notice("warning", remark)
         desk.journal.commit()
+        self._drop_old_orders()
         found = await self._settle()
         self.state = "running"
         if desk.halts.current.latched and desk.portfolio.positions:
             await self._flatten_now(desk.halts.current.reason)
         return found
+
+    def _drop_old_orders(self) -> None:
+        """An order that was left for an earlier run is not carried out by this one; a halt is."""
+        if self._requests is None:
+            return
+        for request in control.pending(self._requests):
+            if isinstance(request, control.WorkRequest):
+                late = DeskError("the desk has restarted since", fix="Ask again")
+                control.answer(self._requests, request.request_id, control.refusal(late))
 
     async def _settle(self) -> tuple[str, ...]:
         """What becomes of the orders of an earlier run."""
@@ -183,6 +195,7 @@ class SessionRun:
 
     async def _flatten_now(self, reason: str) -> Flattened:
         desk = self.desk
+        desk.context.algorithms.stop_all(reason)
         done = await flatten(
             desk.orders,
             desk.portfolio,
@@ -210,14 +223,26 @@ class SessionRun:
             return True
         for request in control.pending(self._requests):
             try:
-                halt = await self.halt(
-                    request.action, reason=request.reason, by=request.by, confirm=request.confirm
-                )
-                told = self.describe(halt)
+                told = await self._obey(request)
             except DeskError as error:
-                told = {"error": error.message, "fix": error.fix}
+                told = control.refusal(error)
             control.answer(self._requests, request.request_id, told)
         return True
+
+    async def _obey(self, request: control.Request | control.WorkRequest) -> dict[str, object]:
+        if isinstance(request, control.Request):
+            halt = await self.halt(
+                request.action, reason=request.reason, by=request.by, confirm=request.confirm
+            )
+            return self.describe(halt)
+        if request.ends:
+            return await end(self.desk, request.ends, f"stopped by {request.by}")
+        return await begin(self.desk, Desired.read(request.asked), by=request.by, pace=self.pace)
+
+    @property
+    def pace(self) -> timedelta:
+        """How often orders are looked after, in the desk's time: on a tape nothing happens between bars."""
+        return self.desk.feed.timeframe.delta
 
     def describe(self, halt: Halt) -> dict[str, object]:
         """The halt in force and whether the desk is flat, as an answer to an operator."""
