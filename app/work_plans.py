@@ -193,7 +193,7 @@ def _fits(desk: Desk, interval: timedelta, lasts: timedelta, parts: int, pace: t
     if interval < pace:
         least = pace if interval == lasts else pace * parts
         raise ConfigError(
-            f"{_minutes(lasts)} minutes are too short: orders are looked after every {_minutes(pace)} here",
+            f"{_minutes(lasts)} minutes are too short: orders are looked after every {_span(pace)} here",
             fix=f"Write --minutes {_minutes(least)} or more, or fewer --slices",
         )
     feed = desk.feed
@@ -208,6 +208,10 @@ def _fits(desk: Desk, interval: timedelta, lasts: timedelta, parts: int, pace: t
 
 def _minutes(span: timedelta) -> str:
     return f"{span.total_seconds() / 60:.10g}"
+
+
+def _span(span: timedelta) -> str:
+    return f"{_minutes(span)} minutes" if span >= timedelta(minutes=1) else f"{span.total_seconds():g} s"
 
 
 def _ladder(want: Desired, instrument: Instrument, levels: int) -> list[Decimal]:

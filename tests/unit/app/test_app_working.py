@@ -249,7 +249,7 @@ async def test_at_a_venue_the_parts_follow_its_clock_and_not_the_bars(tmp_path: 
     times = [o.intent.created_at for o in mine]
     assert [later - sooner for sooner, later in pairwise(times)] == [timedelta(seconds=15)] * 3
     assert sum(o.filled for o in mine) == Decimal("0.02")
-    with pytest.raises(ConfigError, match="too short: orders are looked after every 0.01666666667 here"):
+    with pytest.raises(ConfigError, match="too short: orders are looked after every 1 s here"):
         await begin(run.desk, replace(want, slices=200, minutes=Decimal(1)), by="a test", pace=run.pace)
     await run.close()
 
