@@ -199,7 +199,7 @@ def build_desk(
     agents = _agents(tools, model, chosen)
     strategies = make_all(settings.decision.strategies)
     features = FeatureEngine(feed, declared_features(strategies, *agents.values()))
-    guardian = StopGuardian(orders, portfolio, feed, clock, session=session)
+    guardian = StopGuardian(orders, portfolio, feed, clock, session=session, bound=world.bound)
     context = CycleContext(
         session=session,
         feed=feed,
@@ -270,6 +270,7 @@ class PaperWorld:
     """The market that the settings name, simulated or replayed, and paper orders on its bars."""
 
     reconcile_every = None
+    bound = None
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from app.settings import Settings, VenueKey
 from app.venue_keys import check_key
+from app.venue_run import LOOK
 from app.venue_section import VenueSection
 from domain.money import Symbol
 from domain.orders import Order
+from execution.guardian import UNKNOWN_FOR
 from market.live.clock import VenueClock
 from market.live.feed import LiveFeed, set_clock
 
@@ -22,15 +24,26 @@ if TYPE_CHECKING:
     from portfolio.portfolio import Portfolio
 
 
+def protection_bound(timeout: timedelta, speed: float) -> timedelta:
+    """How long a position may be without its stop at a venue that takes requests in, in the venue's time.
+
+    A look finds the fill, the stop's placing brings no answer for a whole `timeout`, the guardian waits for
+    it to turn up, watching the price, and then sells at market. Placed and read back is shorter than that.
+    """
+    return LOOK + UNKNOWN_FOR + 2 * timeout * max(speed, 1.0)
+
+
 class VenueWorld:
     """Implements app.worlds.World. The venue remembers its orders; it is told which of them are ours."""
 
     reconcile_every = timedelta(minutes=1)
 
-    def __init__(self, feed: LiveFeed, clock: VenueClock, venue: CcxtVenue) -> None:
+    def __init__(self, feed: LiveFeed, clock: VenueClock, venue: CcxtVenue, speed: float = 1.0) -> None:
+        """`speed` is how many seconds of the venue pass in one of this machine."""
         self.feed = feed
         self.clock = clock
         self._venue = venue
+        self.bound = protection_bound(venue.line.connection.timeout, speed)
 
     def venue(self, portfolio: Portfolio) -> CcxtVenue:
         return self._venue
@@ -84,7 +97,7 @@ async def open_world(
             origin=began,
         )
         await check_key(venue)
-        yield VenueWorld(feed, clock, venue)
+        yield VenueWorld(feed, clock, venue, settings.speed)
     finally:
         await venue.close()
 

@@ -29,6 +29,11 @@ class World(Protocol):
         """How often the books are compared with the venue; None where the venue keeps no books of its own."""
         ...
 
+    @property
+    def bound(self) -> timedelta | None:
+        """How long a position may be without its stop before that is said; None where bars decide."""
+        ...
+
     def venue(self, portfolio: Portfolio) -> Venue:
         """The venue for an account that begins as `portfolio` stands."""
         ...

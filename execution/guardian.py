@@ -40,8 +40,8 @@ class StopGuardian(Guarding):
     """Keeps every position protected, for all of it, at the price that proves its entry wrong.
 
     `default_distance` is how far under the average price the stop lies, as a fraction, when no entry named
-    one. A gap in protection longer than `bound` is an event; `gaps` counts them all. Orders go through the
-    desk, so the gate sees them too.
+    one. A gap in protection is an event when it passes `bound` and when it ends; `gaps` counts them all.
+    Orders go through the desk, so the gate sees them too.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class StopGuardian(Guarding):
     ) -> None:
         super().__init__(desk, portfolio, feed, clock, session=session)
         self._distance = default_distance
-        self._bound = bound
+        self.bound = bound
         self.gaps = Gaps()
         self._rounds = 0
         self._restless: set[Symbol] = set()
@@ -66,6 +66,7 @@ class StopGuardian(Guarding):
         self._wrong: dict[Symbol, int] = {}
         self._ungrouped: set[str] = set()
         self._unverified = False
+        self._told_gaps: set[Symbol] = set()
 
     async def resume(self) -> StopsResumed:
         """After a start and a reconcile, before anything else: every position is protected again."""
@@ -110,12 +111,15 @@ class StopGuardian(Guarding):
             if not await self._protect(wanted):
                 self._restless.add(symbol)
             if self._is_covered(wanted):
-                self._end_gap(wanted, "it took until now to have its stop")
+                self._end_gap(wanted)
+            else:
+                self._tell_gap(wanted)
 
     async def _let_go(self, symbol: Symbol) -> None:
         """The position is gone, and with it everything that was there for it."""
         for kept in (self._watched, self._waits, self._wrong, self._unknown_since, self._dust):
             kept.pop(symbol, None)
+        self._told_gaps.discard(symbol)
         self.gaps.end(symbol, self._clock.now())
         own = [order for order in self._selling(symbol) if order.intent.origin is Origin.GUARDIAN]
         await self._withdraw([order for order in own if order.status in RESTING], "its position is gone")
@@ -333,13 +337,31 @@ class StopGuardian(Guarding):
     # -- small things
 
     def _is_covered(self, wanted: Plan) -> bool:
-        return wanted.symbol in self._watched or cover(self._stops(wanted.symbol)) >= wanted.quantity
+        """Whether a stop rests for all of it or the guardian watches; dust is not a position without one."""
+        if wanted.symbol in self._watched or cover(self._stops(wanted.symbol)) >= wanted.quantity:
+            return True
+        return bool(self._feed.instruments[wanted.symbol].filter_problems(wanted.held, wanted.level))
 
-    def _end_gap(self, wanted: Plan, reason: str) -> None:
-        symbol, now = wanted.symbol, self._clock.now()
-        since, length = self.gaps.since(symbol), self.gaps.end(symbol, now)
-        if since is not None and self._bound is not None and length > self._bound:
-            self._desk.record(Unprotected(symbol, wanted.held, since, reason, now))
+    def _tell_gap(self, wanted: Plan) -> None:
+        """An open gap is told once, as soon as it is longer than the bound: nobody waits for its end."""
+        since = self.gaps.since(wanted.symbol)
+        if since is not None and wanted.symbol not in self._told_gaps:
+            self._too_long(wanted, since, self._clock.now() - since, "it has none yet")
+
+    def _end_gap(self, wanted: Plan) -> None:
+        symbol = wanted.symbol
+        since, length = self.gaps.since(symbol), self.gaps.end(symbol, self._clock.now())
+        if since is not None:
+            self._too_long(wanted, since, length, "it took until now to have its stop")
+        self._told_gaps.discard(symbol)
+
+    def _too_long(self, wanted: Plan, since: datetime, length: timedelta, reason: str) -> None:
+        if self.bound is None or length <= self.bound:
+            return
+        symbol = wanted.symbol
+        self._told_gaps.add(symbol)
+        self._say("error", f"{symbol} was without its stop for {length.total_seconds():.0f} s: {reason}")
+        self._desk.record(Unprotected(symbol, wanted.held, since, reason, self._clock.now()))
 
     def _stop(self, wanted: Plan, quantity: Quantity) -> OrderIntent:
         grouped = wanted.profit is not None and self._desk.capabilities.groups

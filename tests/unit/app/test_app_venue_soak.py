@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.app.venue_soak import soak
+from tests.unit.app.venue_soak import BOUND, soak
 
 LONGEST_BARE = 30.0
 """Simulated seconds that a position may be without its stop while the venue is up and down."""
@@ -18,4 +18,6 @@ async def test_hours_with_outages_leave_nothing_behind(venue: str) -> None:
     assert told.equal
     assert told.unexplained == []
     assert told.bare <= LONGEST_BARE
+    assert told.late == [], "the guardian says so itself"
+    assert told.gap <= BOUND.total_seconds()
     assert told.marks >= 20

@@ -11,16 +11,20 @@ import random
 import sys
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 
 from app.venue_run import VenueRun
+from app.venue_world import protection_bound
 from domain.events import EquityMarked, Notice, OrderFilled, OrderUnknown
 from domain.money import Symbol
-from domain.reconciliation import Reconciled
+from domain.reconciliation import Reconciled, Unprotected
 from simulator.wire.faults import Fault, FaultKind, When
 from tests.unit.app.wire_stage import ACCOUNT, WireStage, wire_stage
 
 LOOK = 5.0
+BOUND = protection_bound(timedelta(seconds=10), 1.0)
+"""No gap in protection may be longer, as the guardian measures it, though a look is 5 seconds here."""
 _HOUR = int(3600 / LOOK)
 _KINDS = (
     FaultKind.ERROR,
@@ -38,7 +42,8 @@ _KINDS = (
 @dataclass
 class Soak:
     """`objects` counts what the collector tracks, at the end of every hour; `bare` is the longest time, in
-    simulated seconds, that a position which can have a stop at the venue had none."""
+    simulated seconds, that a position which can have a stop at the venue had none. `gap` is the longest gap
+    in protection that the guardian measured, `late` are those it said were longer than its bound."""
 
     venue: str
     outages: int = 0
@@ -49,6 +54,8 @@ class Soak:
     unexplained: list[str] = field(default_factory=list)
     equal: bool = False
     bare: float = 0.0
+    gap: float = 0.0
+    late: list[str] = field(default_factory=list)
     objects: list[int] = field(default_factory=list)
     equity: Decimal = Decimal(0)
     seconds: float = 0.0
@@ -58,6 +65,7 @@ async def soak(venue: str, hours: int, seed: int = 3, outage_chance: float = 0.0
     """So many hours with outages, then ten minutes of peace."""
     chance, told, begun = random.Random(seed), Soak(venue), time.perf_counter()  # noqa: S311 - a drill
     async with wire_stage(venue, look=LOOK) as stage, stage.run() as run:
+        run.desk.guardian.bound = BOUND  # that of real time: the stage's own speed is not how its time passes
         streak = 0.0
         for look in range(hours * _HOUR + 120):
             if look < hours * _HOUR and chance.random() < outage_chance:
@@ -73,6 +81,7 @@ async def soak(venue: str, hours: int, seed: int = 3, outage_chance: float = 0.0
                 gc.collect()
                 told.objects.append(len(gc.get_objects()))
         told.equal = stage.books(run.desk) == stage.held()
+        told.gap = run.desk.guardian.gaps.longest(stage.time.clock.now()).total_seconds()
         told.equity = run.desk.portfolio.equity
         run.desk.portfolio.check()
         _count(stage, told)
@@ -118,6 +127,8 @@ def _count(stage: WireStage, told: Soak) -> None:
                 told.unknown += 1
             case Notice(level="error", message=message):
                 told.errors.append(message)
+            case Unprotected(symbol=symbol, since=since, at=at):
+                told.late.append(f"{symbol} {since:%H:%M:%S} to {at:%H:%M:%S}")
             case Reconciled(differences=differences):
                 told.unexplained += [each.message for each in differences if each.verdict != "explained"]
             case _:

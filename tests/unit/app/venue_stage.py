@@ -65,6 +65,7 @@ class MadeUpWorld:
     clock: VenueClock
     filling: FillingVenue
     reconcile_every: timedelta | None = timedelta(minutes=1)
+    bound: timedelta | None = timedelta(seconds=36)
 
     def venue(self, portfolio: Portfolio) -> FillingVenue:
         self.filling.feed = self.feed

@@ -318,3 +318,37 @@ async def test_a_position_that_is_gone_has_no_gap_any_more() -> None:
     await second(w)
     seconds(w, 1000)
     assert w.guardian.gaps.longest(w.clock.now()) == timedelta(seconds=2)
+
+
+async def test_a_gap_that_does_not_end_is_an_event_as_soon_as_it_passes_the_bound() -> None:
+    w = world()
+    bounded = StopGuardian(w.desk, w.portfolio, w.feed, w.clock, session="s", bound=timedelta(seconds=10))
+    await w.buy()
+    scripted(w).fill(ENTRY, "0.5", "40000", START)
+    scripted(w).answers.extend([Answer.DOWN] * 30)
+    await w.desk.sync()
+    told: list[float] = []
+    for number in range(40):
+        seconds(w, 1)
+        if number == 30:
+            scripted(w).answers.clear()
+        await bounded.check()
+        told += [(event.at - START).total_seconds() for event in w.events(Unprotected)[len(told) :]]
+    assert len(told) == 2, "once when it passes the bound, once when it ends"
+    assert told[0] == 11
+    assert told[1] > 30
+    assert bounded.gaps.since(BTC) is None
+
+
+async def test_dust_is_no_position_without_its_stop() -> None:
+    w = world()
+    bounded = StopGuardian(w.desk, w.portfolio, w.feed, w.clock, session="s", bound=timedelta(seconds=10))
+    await w.buy()
+    scripted(w).fill(ENTRY, "0.0001", "40000", START)
+    await w.desk.sync()
+    for _ in range(100):
+        await bounded.check()
+        seconds(w, 1)
+    assert w.portfolio.holds(BTC)
+    assert w.events(Unprotected) == []
+    assert bounded.gaps.longest(w.clock.now()) == timedelta(0)
