@@ -14,7 +14,7 @@ from domain.errors import ConfigError, DataError, DeskError, GateError, NotFound
 from domain.halt import HaltState
 from domain.instrument import Instrument
 from domain.market import Quote
-from domain.money import ONE, Price, Quantity, Symbol
+from domain.money import ZERO, Price, Quantity, Symbol
 from domain.orders import OrderIntent, OrderType, Origin, Side
 from execution.algorithms.actions import MarketFacts, Send, Stop
 from execution.algorithms.plans import dca, iceberg, scale, twap, vwap
@@ -78,10 +78,12 @@ def _on_grid(want: Desired, instrument: Instrument) -> None:
 def _quantity(want: Desired, instrument: Instrument, quote: Quote) -> Decimal:
     """How much in base currency; for a sum of money, what it buys at the worst price."""
     price = _worst(want, quote)
-    quantity = want.quantity
-    if quantity is None:
-        budget = want.notional or ONE
-        quantity = instrument.quantity(budget / price)
+    if want.quantity is not None:
+        quantity = want.quantity
+    elif want.notional is not None:
+        quantity = instrument.quantity(want.notional / price)
+    else:
+        raise ConfigError("an order needs its size", fix="Write --quantity or --notional")
     grid_price = instrument.price_up(price)
     problems = instrument.filter_problems(min(quantity, instrument.max_quantity), grid_price)
     if problems:
@@ -103,7 +105,7 @@ def _worst(want: Desired, quote: Quote) -> Decimal:
 def _affordable(desk: Desk, want: Desired, instrument: Instrument, quote: Quote, quantity: Decimal) -> None:
     if want.side is Side.SELL:
         position = desk.portfolio.position(Symbol(want.symbol))
-        held = Decimal(0) if position is None else position.quantity
+        held = ZERO if position is None else position.quantity
         if quantity > held:
             fix = "Sell at most that" if held else "desk positions lists what is held"
             raise ConfigError(f"{held:f} {instrument.base} is held, not {quantity:f}", fix=fix)
@@ -183,8 +185,9 @@ def _plan(
         case "iceberg":
             return iceberg(parent, instrument, start=start, end=start + lasts, shown=parent.quantity / parts)
         case "dca":
-            budget = want.notional or parent.quantity
-            return dca(parent, instrument, budget=budget, start=start, interval=interval, parts=parts)
+            if want.notional is None:
+                raise ConfigError("dca buys for a sum of money", fix="Write --notional")
+            return dca(parent, instrument, budget=want.notional, start=start, interval=interval, parts=parts)
         case _:
             return scale(parent, instrument, _ladder(want, instrument, parts), start=start, end=start + lasts)
 
@@ -216,7 +219,9 @@ def _span(span: timedelta) -> str:
 
 def _ladder(want: Desired, instrument: Instrument, levels: int) -> list[Decimal]:
     """Even prices between the ends, both included, on the tick."""
-    low, high = want.low or ONE, want.high or ONE
+    low, high = want.low, want.high
+    if low is None or high is None:
+        raise ConfigError("scale is a ladder between two prices", fix="Write --from and --to")
     if levels == 1:
         return [low if want.side is Side.BUY else high]
     return [instrument.price(low + (high - low) * level / (levels - 1)) for level in range(levels)]

@@ -174,6 +174,6 @@ def _described(desk: Desk, plan: AlgorithmPlan) -> dict[str, object]:
         "parts": parts,
         "starts": plan.start.isoformat(),
         "ends": plan.end.isoformat(),
-        "message": f"{plan.algorithm_id}: {plan.method} {plan.side}s {plan.amount:f} {unit} in {plan.symbol}, "
-        f"{parts} part(s), until {plan.end:%Y-%m-%d %H:%M:%S}Z{waits}.",
+        "message": f"{plan.algorithm_id}: {plan.method} {plan.side}s {plan.amount:f} {unit} in "
+        f"{plan.symbol}, {parts} part(s), until {plan.end:%Y-%m-%d %H:%M:%S}Z{waits}.",
     }

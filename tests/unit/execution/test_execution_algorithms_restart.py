@@ -1,4 +1,4 @@
-"""What an operator had worked when the process died goes on from the journal alone."""
+"""What an operator had worked when the process died goes on from the journal alone, at its own pace."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from domain.algorithms import AlgorithmPlan
 from domain.events import AlgorithmStarted
 from domain.orders import OrderIntent, Origin
 from execution.algorithms.plans import dca, scale, vwap
+from execution.patience import Patience, due
 from memory.codec import decode, encode
 from tests.faults.world import BTC, INSTRUMENTS, START
 from tests.unit.execution.algorithm_stage import MINUTE, Stage, parent
@@ -63,3 +64,10 @@ def test_the_journal_keeps_who_asked_for_it(kind: str) -> None:
     assert again == told
     assert isinstance(again, AlgorithmStarted)
     assert again.plan.origin is Origin.OPERATOR
+
+
+def test_a_part_rests_as_long_as_its_algorithm_wants() -> None:
+    alone = replace(parent("1", limit="39000"), parent="")
+    patience = Patience(10 * MINUTE)
+    assert due(alone, patience) == START + 10 * MINUTE
+    assert due(replace(alone, parent="s-w00001-00"), patience) is None
