@@ -24,6 +24,7 @@ from domain.orders import Order, Origin
 from execution.quality import QualityFold
 from tests.unit.app.desk_line import DeskLine
 from tests.unit.app.venue_stage import VenueStage
+from tests.unit.graph.graph_rig import make_desk, run_desk, write_candles
 
 BTC = "BTC/USDT"
 
@@ -252,6 +253,34 @@ async def test_at_a_venue_the_parts_follow_its_clock_and_not_the_bars(tmp_path: 
     with pytest.raises(ConfigError, match="too short: orders are looked after every 1 s here"):
         await begin(run.desk, replace(want, slices=200, minutes=Decimal(1)), by="a test", pace=run.pace)
     await run.close()
+
+
+async def test_an_order_ends_before_its_tape_does(tmp_path: Path) -> None:
+    desk = make_desk(write_candles(tmp_path, bars=20), session={"decide_every": 100})
+    await run_desk(desk, bars=10)
+    quote = desk.feed.quote(desk.feed.symbols[0])
+    assert quote is not None
+    asked = {"kind": "twap", "symbol": BTC, "side": "buy", "quantity": "0.02", "slices": "2"}
+    stop = desk.feed.instruments[quote.symbol].price_down(quote.bid * Decimal("0.9"))
+    hour = desk.feed.timeframe.delta
+    late = Desired.read({**asked, "stop": str(stop), "minutes": "660"})
+    with pytest.raises(ConfigError, match="the tape ends in 600 minutes, before 660 are over"):
+        await begin(desk, late, by="a test", pace=hour)
+    told = await begin(desk, replace(late, minutes=Decimal(600)), by="a test", pace=hour)
+    assert told["parts"] == 2
+
+
+async def test_a_sale_on_a_desk_that_stands_still_says_that_it_waits(stage: Stage) -> None:
+    await stage.ask(kind="twap", side="buy", quantity="0.02", slices="1", stop=stage.at("0.9"))
+    await stage.run.advance()
+    await stage.run.halt("stop", reason="r", by="test")
+    sold = await stage.ask(kind="twap", side="sell", quantity="0.02", slices="2", minutes="600")
+    await stage.run.advance()
+    assert "no part is sent before desk resume" in sold["message"]
+    assert stage.children(sold["algorithm_id"]) == []
+    await stage.run.halt("resume", reason="r", by="test")
+    await stage.run.advance()
+    assert len(stage.children(sold["algorithm_id"])) == 1
 
 
 def test_an_order_that_nobody_answers_is_taken_back(tmp_path: Path) -> None:
