@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from domain.errors import ConfigError
+from execution.exchanges.pace import Bucket
 from execution.exchanges.profiles import VenueProfile
 from execution.exchanges.url_guard import LiveApproval, UrlGuard, leaves
 
@@ -48,7 +49,7 @@ class Connection:
     """How to reach a venue. `rest_url` and `stream_url` replace the venue's own addresses, by origin.
 
     They are origins such as http://127.0.0.1:8099; the paths below them are the venue's. `timeout` bounds
-    one request. `paced` spaces requests as the connector thinks the venue wants it.
+    one request. `paced` spaces requests as the profile says, or else as the connector thinks it is wanted.
     """
 
     profile: VenueProfile
@@ -96,6 +97,10 @@ def _client(library: Any, connection: Connection, milliseconds: Callable[[], int
     client.milliseconds = milliseconds
     client.seconds = lambda: milliseconds() // 1000
     client.microseconds = lambda: milliseconds() * 1000
+    if profile.pace is not None:
+        client.throttle = Bucket(profile.pace).throttle
+    if profile.ccxt_id == "mexc":
+        client.fetch_swap_markets = _none  # it lists contracts whatever its options say
     if profile.ccxt_id == "binance":
         # The connector picks these words by the host's name, and a loopback host has none of them.
         client.exceptions["exact"] = {**client.exceptions["exact"], **client.exceptions["spot"]["exact"]}
@@ -104,6 +109,10 @@ def _client(library: Any, connection: Connection, milliseconds: Callable[[], int
     _guard_requests(client, guard, profile, milliseconds)
     _give_session(client, connection)
     return client
+
+
+async def _none(params: object = None) -> list[Any]:
+    return []
 
 
 async def close(client: Any) -> None:
@@ -143,8 +152,6 @@ def _options(profile: VenueProfile) -> dict[str, Any]:
         "warnOnFetchOpenOrdersWithoutSymbol": False,
         "fetchMarkets": {"types": ["spot"]},
     }
-    if profile.ccxt_id == "mexc":
-        options["fetchMarkets"] = {"types": {"spot": True, "swap": {"linear": False, "inverse": False}}}
     if profile.ccxt_id == "gate":
         options["createOrder"] = {"expiration": _seconds(profile.trigger_lasts)}
     if profile.recv_window:

@@ -15,6 +15,7 @@ from typing import Final
 
 from domain.errors import ConfigError
 from domain.orders import OrderType, TimeInForce
+from execution.exchanges.pace import Pace
 from execution.venue import Capabilities
 
 _IMMEDIATE: Final = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
@@ -55,7 +56,8 @@ class VenueProfile:
     kept. `market_buy_bound` says that a market buy can only be told as an amount to spend: it goes out as
     an immediate-or-cancel limit this fraction above the best ask, so that the quantity stays exact.
     `rest` and `streams` are the places in the connector's URL tree that the desk uses, with their paths;
-    `testnet_streams` are addresses that the connector lacks.
+    `testnet_streams` are addresses that the connector lacks. `pace` is how fast the venue may be asked, None
+    leaves that to the connector.
     """
 
     name: str
@@ -77,6 +79,7 @@ class VenueProfile:
     trigger_lasts: timedelta | None = None
     market_buy_bound: Decimal | None = None
     gone_words: tuple[str, ...] = ()
+    pace: Pace | None = None
 
     @property
     def live(self) -> bool:
@@ -99,6 +102,7 @@ _BINANCE: Final = VenueProfile(
     paging=Paging.BY_ID,
     page_size=1000,
     gone_words=("-2011", "-2013"),
+    pace=Pace(300, 15),  # 6000 weight a minute are 1200 of the connector's cost
 )
 
 _GATE: Final = VenueProfile(
@@ -135,17 +139,12 @@ _MEXC: Final = VenueProfile(
     acceptance=timedelta(seconds=5),
     recv_window=True,
     capabilities=Capabilities(order_types=_PLAIN, times_in_force=_IMMEDIATE, post_only=True),
-    rest=MappingProxyType(
-        {
-            "spot.public": "",
-            "spot.private": "",
-            "contract.public": "/api/v1/contract",
-        }  # listing asks for both
-    ),
+    rest=MappingProxyType({"spot.public": "", "spot.private": ""}),
     streams=MappingProxyType({"ws.spot": "/ws"}),
     paging=Paging.BY_TIME,
     page_size=100,
     gone_words=("-2011", "-2013", "Order does not exist", "Unknown order"),
+    pace=Pace(100, 20),  # sources disagree: 300 in 10 seconds for an address, or 500 for an endpoint
 )
 
 _COINBASE: Final = VenueProfile(
