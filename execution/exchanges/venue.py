@@ -6,6 +6,7 @@ is `VenueUnknown`. Streams only tell where to look: what is booked is what REST 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -30,6 +31,8 @@ from execution.venue import Balance, Capabilities, VenueOrder, VenueReport
 from risk.approval import ApprovedOrder, redeem
 
 _RECONCILE_EVERY: Final = timedelta(seconds=30)
+_MEASURE_EVERY: Final = timedelta(minutes=10)
+"""Clocks drift: how often the venue is asked for its time though it refused nothing."""
 
 
 class CcxtVenue:
@@ -59,6 +62,7 @@ class CcxtVenue:
         self._settling.begin()
         self._reconcile_every = reconcile_every
         self._reconciled: datetime | None = None
+        self._measured = clock.now()
 
     def restore(self, orders: Iterable[Order]) -> None:
         """Take over the desk's open orders after a restart: their ids at the venue, and what was booked."""
@@ -121,6 +125,7 @@ class CcxtVenue:
             raise VenueUnknown(failed.message) from failed
 
     async def open_orders(self) -> tuple[VenueOrder, ...]:
+        await self._keep_time()
         listed: list[tuple[datetime, VenueOrder]] = []
         try:
             for symbol in self.instruments:
@@ -166,6 +171,14 @@ class CcxtVenue:
         if self.stream is not None:
             await self.stream.close()
         await self.line.close()
+
+    async def _keep_time(self) -> None:
+        """Measure the venue's clock when that is long ago; a venue that does not tell it keeps its skew."""
+        now = self._clock.now()
+        if now - self._measured >= _MEASURE_EVERY:
+            with contextlib.suppress(LineFailed):
+                await self.line.measure()
+                self._measured = now
 
     async def _place_again(self, known: Known) -> str:
         """The same client id once more: the order that is there, and never a second one."""
