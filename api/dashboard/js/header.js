@@ -8,7 +8,7 @@ import { change, useStore } from "/assets/js/store.js";
 const LINKS = {
   connecting: ["Connecting", "warn"], live: ["Live", "good"], stale: ["Stale", "bad"], lost: ["Reconnecting", "bad"],
 };
-const MARKETS = { synthetic: "Simulated market", replay: "Replayed candles", live: "Live market" };
+const MARKETS = { synthetic: "Simulated market", replay: "Replayed candles", live: "Venue prices" };
 
 export function Header() {
   const { status, link } = useStore();
