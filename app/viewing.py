@@ -149,7 +149,7 @@ def order_view(order: Order) -> OrderView:
         limit_price=intent.limit_price,
         trigger_price=intent.trigger_price,
         average_price=order.average_price,
-        fees=order.fees,
+        fees={str(currency): paid for currency, paid in order.fees.items()},
         reduce_only=intent.reduce_only,
         reason=intent.reason,
         note=order.note,

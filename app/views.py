@@ -164,7 +164,10 @@ class BreachView(Model):
 
 
 class OrderView(Model):
-    """An order and where it stands. `cycle_id` links to the decision it came from, when there was one."""
+    """An order and where it stands. `cycle_id` links to the decision it came from, when there was one.
+
+    `fees` are what was paid, by currency: a venue may take some of them in the coin that was traded.
+    """
 
     client_id: str
     venue_id: str
@@ -180,7 +183,7 @@ class OrderView(Model):
     limit_price: Amount | None
     trigger_price: Amount | None
     average_price: Amount | None
-    fees: Amount
+    fees: dict[str, Amount]
     reduce_only: bool
     reason: str
     note: str

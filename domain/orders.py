@@ -194,7 +194,6 @@ class Order:
     status: OrderStatus = OrderStatus.INTENDED
     filled: Decimal = ZERO
     notional: Decimal = ZERO
-    fees: Decimal = ZERO
     venue_id: str = ""
     note: str = ""
     updated_at: datetime | None = None
@@ -213,6 +212,16 @@ class Order:
         return self.notional / self.filled if self.filled else None
 
     @property
+    def fees(self) -> dict[Currency, Decimal]:
+        """What was paid, by currency: fees in the traded coin and in money are two sums, never one."""
+        paid: dict[Currency, Decimal] = {}
+        for fill in self.fills:
+            fee = fill.fee
+            if fee.amount:
+                paid[fee.currency] = paid.get(fee.currency, ZERO) + fee.amount
+        return paid
+
+    @property
     def is_terminal(self) -> bool:
         return self.status in TERMINAL
 
@@ -227,7 +236,7 @@ class Order:
 
     def add_fill(self, fill: Fill) -> None:
         """Record an execution and move on. Raises InvalidTransition on an overfill."""
-        quantity, fee = fill.quantity, fill.fee.amount
+        quantity = fill.quantity
         # Most orders fill at once: their sums are the fill's own numbers, and not kept a second time.
         filled = self.filled + quantity if self.filled else quantity
         if filled > self.intent.quantity:
@@ -236,7 +245,6 @@ class Order:
         self.move(_FILLED if done else _PARTIALLY_FILLED, fill.filled_at)
         self.filled = filled
         self.notional += quantity * fill.price
-        self.fees = self.fees + fee if self.fees else fee
         self.fills.append(fill)
 
 

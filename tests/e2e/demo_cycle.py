@@ -303,7 +303,7 @@ def _order(script: Script, intent: OrderIntent, fill: Fill | None) -> OrderView:
         limit_price=intent.limit_price,
         trigger_price=None,
         average_price=fill.price if fill else None,
-        fees=fill.fee.amount if fill else ZERO,
+        fees={fill.fee.currency: fill.fee.amount} if fill else {},
         reduce_only=intent.reduce_only,
         reason=intent.reason,
         note="",

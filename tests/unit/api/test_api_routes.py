@@ -25,7 +25,9 @@ def money_in(told: object) -> list[object]:
         return [found for item in told for found in money_in(item)]
     if not isinstance(told, dict):
         return []
-    own = [value for key, value in told.items() if key in MONEY and value is not None]
+    named = [value for key, value in told.items() if key in MONEY and value is not None]
+    by_currency = [amount for each in named if isinstance(each, dict) for amount in each.values()]
+    own = [value for value in named if not isinstance(value, dict)] + by_currency
     return own + [found for value in told.values() for found in money_in(value)]
 
 
