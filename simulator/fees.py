@@ -42,6 +42,11 @@ class FeeLadder:
         return next(rates for least, rates in reversed(self.steps) if least <= turnover)
 
 
+def one_rate(maker: str, taker: str) -> FeeLadder:
+    """The same rates for everybody, as fractions ("0.001" is 0.1 %)."""
+    return _ladder(("0", maker, taker))
+
+
 class Turnover:
     """What an account traded on each day (UTC), in quote currency; `before` is what it brings along."""
 
@@ -102,7 +107,7 @@ LADDERS: Final[Mapping[str, FeeLadder]] = {
         ("660000000", "0.00065", "0.00075"),
         ("1200000000", "0.00055", "0.00065"),
     ),
-    "mexc": _ladder(("0", "0", "0.0005")),
+    "mexc": one_rate("0", "0.0005"),
     "coinbase": _ladder(
         ("0", "0.006", "0.012"),
         ("10000", "0.0025", "0.004"),
@@ -116,7 +121,7 @@ LADDERS: Final[Mapping[str, FeeLadder]] = {
     ),
 }
 """Fee ladders by venue."""
-_EVERYWHERE: Final = _ladder(("0", "0.001", "0.001"))
+_EVERYWHERE: Final = one_rate("0.001", "0.001")
 
 _WITHDRAWAL: Final[Mapping[str, Mapping[str, str]]] = {
     "binance": {"BTC": "0.00003", "ETH": "0.0001", "SOL": "0.001", "XRP": "0.2", "USDT": "1", "USDC": "1"},

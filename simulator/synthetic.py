@@ -22,7 +22,8 @@ from domain.money import Price, Quantity, Symbol
 from market.bars import Bars, empty_bars
 from simulator import depth
 from simulator.assets import asset_of
-from simulator.blocks import BLOCK_BARS, Block, CoinBlock, MarketState, Recipe, Told, block, opening
+from simulator.block_shelf import BlockShelf
+from simulator.blocks import BLOCK_BARS, Block, CoinBlock, Recipe, Told
 
 _KEPT_BLOCKS: Final = 64
 _NS: Final = 1_000_000_000
@@ -64,8 +65,7 @@ class SyntheticFeed:
         self._recipe = Recipe(seed, assets, seconds, origin)
         self._bar = timeframe.delta
         self._origin = EPOCH + timedelta(seconds=origin)
-        self._states: list[MarketState] = [opening(self._recipe)]
-        self._blocks: dict[int, Block] = {}
+        self._blocks = BlockShelf(self._recipe, _KEPT_BLOCKS)
         self._at = warmup_bars - 1
         """The bar it stands on, counted from the first bar of the warm-up."""
         self._now: datetime | None = None
@@ -157,7 +157,7 @@ class SyntheticFeed:
         first = max((since - self._origin) // self._bar, 0)
         found = []
         for number in range(first // BLOCK_BARS, self._at // BLOCK_BARS + 1):
-            for at, told in enumerate(self._load(number).stories):
+            for at, told in enumerate(self._blocks[number].stories):
                 row = number * BLOCK_BARS + told.draft.bar
                 if row < first:
                     continue
@@ -179,7 +179,7 @@ class SyntheticFeed:
         for number in range(start // BLOCK_BARS, (stop - 1) // BLOCK_BARS + 1):
             first = number * BLOCK_BARS
             rows = slice(max(start - first, 0), min(stop - first, BLOCK_BARS))
-            pieces.append((self._load(number).coins[column], rows))
+            pieces.append((self._blocks[number].coins[column], rows))
         return self._columns(symbol, column, start, stop, pieces)
 
     def _columns(
@@ -233,23 +233,6 @@ class SyntheticFeed:
             self._now, self._block = None, None
             return None
         number, self._row = divmod(at, BLOCK_BARS)
-        if self._block is None or self._row == 0 or self._blocks.get(number) is not self._block:
-            self._block = self._load(number)
+        self._block = self._blocks[number]
         self._now = self._origin + (at + 1) * self._bar
         return self._now
-
-    def _load(self, number: int) -> Block:
-        """Block `number`, made if it is not in memory."""
-        found = self._blocks.get(number)
-        if found is not None:
-            return found
-        states = self._states
-        for behind in range(len(states) - 1, number):
-            states.append(block(self._recipe, behind, states[behind]).after)
-        made = block(self._recipe, number, states[number])
-        if len(states) == number + 1:
-            states.append(made.after)
-        while len(self._blocks) >= _KEPT_BLOCKS:
-            del self._blocks[next(iter(self._blocks))]
-        self._blocks[number] = made
-        return made

@@ -75,5 +75,5 @@ class Customer:
         if self._fees is None or self._fees[0] != day:
             self._days = {each: sum_ for each, sum_ in self._days.items() if each >= day - _TURNOVER_DAYS}
             traded = sum((amount for each, amount in self._days.items() if each < day), self.account.turnover)
-            self._fees = (day, self._policy.fees(traded))
+            self._fees = (day, self._policy.fees.at(traded))
         return self._fees[1]

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 
-from domain.errors import ConfigError
-from domain.money import ZERO
-from simulator.costs import FeeSchedule
 from simulator.exchange.rejection import Reason, Rejection
+from simulator.fees import FeeLadder, one_rate
 from simulator.orderbook.messages import SelfTrade
 
 
@@ -46,43 +43,22 @@ class FeeIn(StrEnum):
     QUOTE = "the quote currency; a buy pays it on top"
 
 
-@dataclass(frozen=True, slots=True)
-class FeeTier:
-    """The rates from a turnover on: 30-day volume in quote currency."""
-
-    turnover: Decimal
-    fees: FeeSchedule
-
-
-def one_tier(maker: str, taker: str) -> tuple[FeeTier, ...]:
-    """The same rates for everybody, as fractions ("0.001" is 0.1 %)."""
-    return (FeeTier(ZERO, FeeSchedule(Decimal(maker), Decimal(taker))),)
+_USUAL = one_rate("0.001", "0.001")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How one venue's exchange behaves.
 
-    `tiers` are ordered by turnover, the first from zero on. `locks_sleeping` says whether an order that
+    `fees` are its rates by turnover. `locks_sleeping` says whether an order that
     waits for its trigger locks balance. `fee_digits` are the decimals a fee is rounded down to. `generosity`
     is how many times the venue's documented rate limits its wire allows.
     """
 
     client_ids: ClientIdRule = ClientIdRule()
-    tiers: tuple[FeeTier, ...] = one_tier("0.001", "0.001")
+    fees: FeeLadder = _USUAL
     fee_in: FeeIn = FeeIn.RECEIVED
     fee_digits: int = 8
     locks_sleeping: bool = True
     self_trade: SelfTrade = SelfTrade.EXPIRE_MAKER
     generosity: float = 1.0
-
-    def __post_init__(self) -> None:
-        turnovers = [tier.turnover for tier in self.tiers]
-        if not turnovers or turnovers[0] != ZERO or turnovers != sorted(set(turnovers)):
-            raise ConfigError(
-                "the fee tiers must start at turnover 0 and rise", fix="Order them by turnover, each once"
-            )
-
-    def fees(self, turnover: Decimal) -> FeeSchedule:
-        """The rates of an account that traded this much in 30 days."""
-        return next(tier.fees for tier in reversed(self.tiers) if tier.turnover <= turnover)

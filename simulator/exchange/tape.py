@@ -16,7 +16,8 @@ from domain.instrument import Instrument
 from domain.market import Timeframe
 from domain.money import Symbol
 from simulator.assets import Asset, asset_of
-from simulator.blocks import BLOCK_BARS, Block, CoinBlock, MarketState, Recipe, block, opening
+from simulator.block_shelf import BlockShelf
+from simulator.blocks import BLOCK_BARS, CoinBlock, Recipe, block, opening
 from simulator.exchange.candles import Bar, joined, past_bar
 
 _MINUTE: Final = 60
@@ -88,8 +89,7 @@ class SyntheticTape:
         self._origin = today - _MINUTE_DAYS * _DAY
         self._seed = seed
         self._recipe = Recipe(seed, tuple(self._assets.values()), _MINUTE, self._origin)
-        self._states: list[MarketState] = [opening(self._recipe)]
-        self._blocks: dict[int, Block] = {}
+        self._blocks = BlockShelf(self._recipe, _KEPT_BLOCKS)
         self._paths: dict[Symbol, tuple[int, tuple[int, ...]]] = {}
 
     @property
@@ -122,7 +122,7 @@ class SyntheticTape:
         asset, stop = self._assets[symbol], _second(until)
         minutes: list[Bar] = []
         for number in range((stop - self._origin - 1) // _MINUTE // BLOCK_BARS + 1):
-            minutes += _past(self._load(number).coins[self._column[symbol]], self._start(number), _MINUTE)
+            minutes += _past(self._blocks[number].coins[self._column[symbol]], self._start(number), _MINUTE)
         minutes = [bar for bar in minutes if bar.second + _MINUTE <= stop]
         hours = self._hours(asset, minutes[0].open)
         made = {Timeframe.M1: minutes}
@@ -176,25 +176,10 @@ class SyntheticTape:
 
     def _row(self, symbol: Symbol, minute: int) -> tuple[CoinBlock, int]:
         number, row = divmod(minute, BLOCK_BARS)
-        return self._load(number).coins[self._column[symbol]], row
+        return self._blocks[number].coins[self._column[symbol]], row
 
     def _start(self, number: int) -> int:
         return self._origin + number * BLOCK_BARS * _MINUTE
-
-    def _load(self, number: int) -> Block:
-        found = self._blocks.get(number)
-        if found is not None:
-            return found
-        states = self._states
-        for behind in range(len(states) - 1, number):
-            states.append(block(self._recipe, behind, states[behind]).after)
-        made = block(self._recipe, number, states[number])
-        if len(states) == number + 1:
-            states.append(made.after)
-        while len(self._blocks) >= _KEPT_BLOCKS:
-            del self._blocks[next(iter(self._blocks))]
-        self._blocks[number] = made
-        return made
 
 
 def _past(coin: CoinBlock, start: int, seconds: int) -> list[Bar]:

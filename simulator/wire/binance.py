@@ -9,7 +9,8 @@ from aiohttp import web
 
 from domain.clock import Clock
 from simulator.exchange.exchange import SimulatedExchange
-from simulator.exchange.policy import ClientIdRule, Duplicates, Policy, one_tier
+from simulator.exchange.policy import ClientIdRule, Duplicates, Policy
+from simulator.fees import one_rate
 from simulator.wire import binance_account as account
 from simulator.wire import binance_lists as lists
 from simulator.wire import binance_market as market
@@ -23,7 +24,7 @@ from simulator.wire.server import guard
 
 POLICY: Final = Policy(
     client_ids=ClientIdRule(r"[a-zA-Z0-9-_]{1,36}", Duplicates.REFUSED_WHILE_OPEN, "sim"),
-    tiers=one_tier("0.001", "0.001"),
+    fees=one_rate("0.001", "0.001"),
 )
 """A client id is refused only while the first order with it is open; a filled one's may be used again."""
 

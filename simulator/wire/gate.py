@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Final
 
 from aiohttp import web
 
 from domain.clock import Clock
-from simulator.costs import FeeSchedule
 from simulator.exchange.exchange import SimulatedExchange
-from simulator.exchange.policy import ClientIdRule, Duplicates, FeeTier, Policy
+from simulator.exchange.policy import ClientIdRule, Duplicates, Policy
 from simulator.exchange.rejection import Rejection
+from simulator.fees import LADDERS
 from simulator.orderbook.messages import SelfTrade
 from simulator.wire.faults import Fault, FaultKind, FaultPlan, Operation
 from simulator.wire.gate_errors import GateRefusal, refuse
@@ -21,31 +20,9 @@ from simulator.wire.gate_refusals import worded
 from simulator.wire.gate_socket import stream
 from simulator.wire.server import Handler, guard
 
-_BITCOIN: Final = Decimal(60_000)
-"""The venue counts turnover in bitcoin; an account's turnover is in quote currency. One for the other."""
-_LADDER: Final = (
-    ("0", "0.002", "0.002"),
-    ("1.5", "0.00185", "0.00195"),
-    ("3", "0.00175", "0.00185"),
-    ("6", "0.00165", "0.00175"),
-    ("12.5", "0.00155", "0.00165"),
-    ("25", "0.00145", "0.00155"),
-    ("75", "0.00135", "0.00145"),
-    ("200", "0.00125", "0.00135"),
-    ("500", "0.00115", "0.00125"),
-    ("1250", "0.00105", "0.00115"),
-    ("2500", "0.00095", "0.00105"),
-    ("3000", "0.00085", "0.00095"),
-    ("6000", "0.00075", "0.00085"),
-    ("11000", "0.00065", "0.00075"),
-    ("20000", "0.00055", "0.00065"),
-)
 POLICY: Final = Policy(
     client_ids=ClientIdRule(r"t-[0-9A-Za-z_.-]{1,28}", Duplicates.ACCEPTED, made_prefix="apiv4-"),
-    tiers=tuple(
-        FeeTier(Decimal(volume) * _BITCOIN, FeeSchedule(Decimal(maker), Decimal(taker)))
-        for volume, maker, taker in _LADDER
-    ),
+    fees=LADDERS["gate"],
     locks_sleeping=False,
     self_trade=SelfTrade.NONE,
 )

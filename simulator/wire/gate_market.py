@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from domain.clock import EPOCH, Clock
 from domain.market import Timeframe
-from domain.money import Symbol
+from domain.money import ZERO, Symbol
 from simulator.exchange.exchange import SimulatedExchange
 from simulator.wire import gate_words as words
 from simulator.wire.figures import millis
@@ -45,7 +45,7 @@ class GateMarket:
         return self._pair(self.symbol(required(fields, "currency_pair")))
 
     def _pair(self, symbol: Symbol) -> Any:
-        fees = self._exchange.policy.tiers[0].fees
+        fees = self._exchange.policy.fees.at(ZERO)
         return words.market(self._exchange.markets[symbol], fees, self._exchange.market_of(symbol).open)
 
     def currencies(self, _: Fields) -> Any:

@@ -9,8 +9,9 @@ from aiohttp import web
 
 from domain.clock import Clock
 from simulator.exchange.exchange import SimulatedExchange
-from simulator.exchange.policy import ClientIdRule, Duplicates, FeeIn, Policy, one_tier
+from simulator.exchange.policy import ClientIdRule, Duplicates, FeeIn, Policy
 from simulator.exchange.rejection import Rejection
+from simulator.fees import LADDERS
 from simulator.orderbook.messages import SelfTrade
 from simulator.wire.faults import Fault, FaultKind, FaultPlan, Operation
 from simulator.wire.mexc_errors import Code, MexcRefusal
@@ -22,7 +23,7 @@ from simulator.wire.server import Handler, guard
 
 POLICY: Final = Policy(
     client_ids=ClientIdRule(r"[0-9A-Za-z_-]{1,32}", Duplicates.ACCEPTED, made_prefix=MADE_ID),
-    tiers=one_tier("0", "0.0005"),
+    fees=LADDERS["mexc"],
     fee_in=FeeIn.QUOTE,
     self_trade=SelfTrade.NONE,
 )

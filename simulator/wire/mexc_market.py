@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.clock import EPOCH, Clock
 from domain.market import Timeframe
-from domain.money import Symbol
+from domain.money import ZERO, Symbol
 from simulator.costs import FeeSchedule
 from simulator.exchange.exchange import SimulatedExchange
 from simulator.wire import mexc_words as words
@@ -34,7 +34,7 @@ class MexcMarket:
     def rates(self, symbol: Symbol) -> FeeSchedule:
         """What everybody pays in a market: its own rates, or else the first tier's."""
         own = self._exchange.markets[symbol].fees
-        return own if own is not None else self._exchange.policy.tiers[0].fees
+        return own if own is not None else self._exchange.policy.fees.at(ZERO)
 
     def ping(self, _: Fields) -> Any:
         return {}

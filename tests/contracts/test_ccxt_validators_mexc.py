@@ -5,9 +5,7 @@ Every validator of the wheel is run here or listed with the reason; docs/exchang
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -19,7 +17,14 @@ from simulator.exchange.accounts import ApiKey
 from simulator.exchange.synthetic import synthetic_exchange
 from simulator.wire.mexc import POLICY
 from simulator.wire.server import Running, serve
-from tests.contracts.ccxt_validators import shipped, validate, validate_blocking
+from tests.contracts.ccxt_validators import (
+    NEVER_RUN,
+    documented,
+    shipped,
+    validate,
+    validate_blocking,
+    validate_orders,
+)
 from tests.unit.simulator.gate_client import FUNDS
 from tests.unit.simulator.mexc_client import KEY, SECRET, options, point
 
@@ -45,42 +50,12 @@ RUN: Final[dict[str, dict[str, str]]] = {
 }
 """What is run, and the properties that are skipped."""
 NOT_RUN: Final = {
-    "create_order": "cannot run in Python: it adds texts to numbers; its order structure is tested here",
-    "fetch_markets": "cannot run in Python: it wants a dictionary where the method returns a list",
-    "proxies": "about proxies, not about a venue",
-    "sign_in": "the venue has no sign-in",
+    **NEVER_RUN,
     "fetch_accounts": "ccxt gives an account of this venue no type, which its own validator wants",
     "fetch_closed_orders": "ccxt answers with open orders of this venue too, which its own validator refuses",
     **dict.fromkeys(
         ("fetch_order_books", "fetch_last_prices", "fetch_trading_fees"),
         "ccxt has no such method for this venue",
-    ),
-    **dict.fromkeys(
-        (
-            "fetch_deposit_withdrawals",
-            "fetch_deposits",
-            "fetch_ledger",
-            "fetch_ledger_entry",
-            "fetch_transaction_fees",
-            "fetch_transfers",
-            "fetch_withdrawals",
-        ),
-        "no money comes to a simulated account or leaves it",
-    ),
-    **dict.fromkeys(
-        (
-            "fetch_borrow_interest",
-            "fetch_funding_rate_history",
-            "fetch_leverage_tiers",
-            "fetch_liquidations",
-            "fetch_margin_mode",
-            "fetch_margin_modes",
-            "fetch_market_leverage_tiers",
-            "fetch_my_liquidations",
-            "fetch_open_interest_history",
-            "fetch_positions",
-        ),
-        "spot only: no margin, no contracts",
     ),
 }
 ORDERS: Final[list[tuple[str, str, float | None, dict[str, Any]]]] = [
@@ -145,22 +120,9 @@ async def test_the_structure_of_orders(
 ) -> None:
     """The wheel's order validator on what placing, reading and cancelling answer."""
     import ccxt.async_support
-    from ccxt.test.exchange.base.test_order import test_order as structure
 
     client = _client(ccxt.async_support, mexc)
-    try:
-        await client.load_markets()
-        ask = (await client.fetch_ticker(MARKET))["ask"]
-        limit = None if price is None else price * ask
-        placed = await client.create_order(MARKET, kind, side, 0.01, limit, params)
-        seen = [placed, await client.fetch_order(placed["id"], MARKET)]
-        if seen[1]["status"] == "open":
-            seen.append(await client.cancel_order(placed["id"], MARKET))
-        for each in seen:
-            structure(client, SKIPS, "createOrder", each, MARKET, client.milliseconds())
-            assert each["id"] == placed["id"]
-    finally:
-        await client.close()
+    await validate_orders(client, MARKET, kind, side, price, params, skips=SKIPS)
 
 
 def test_every_validator_of_the_wheel_is_accounted_for() -> None:
@@ -169,8 +131,4 @@ def test_every_validator_of_the_wheel_is_accounted_for() -> None:
 
 
 def test_the_document_shows_what_is_run_and_what_is_not() -> None:
-    document = Path(__file__).parents[2] / "docs" / "exchange-mexc.md"
-    rows = dict(
-        re.findall(r"^\| `(\w+)` \| (pass|not run)", document.read_text(encoding="utf-8"), re.MULTILINE)
-    )
-    assert rows == {**dict.fromkeys(RUN, "pass"), **dict.fromkeys(NOT_RUN, "not run")}
+    assert documented("mexc") == {**dict.fromkeys(RUN, "pass"), **dict.fromkeys(NOT_RUN, "not run")}

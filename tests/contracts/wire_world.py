@@ -23,9 +23,10 @@ from execution.exchanges.venue import CcxtVenue, open_venue
 from simulator.exchange.accounts import ApiKey
 from simulator.exchange.exchange import SimulatedExchange
 from simulator.exchange.model import NewOrder, OrderView
-from simulator.exchange.policy import FeeIn, one_tier
+from simulator.exchange.policy import FeeIn
 from simulator.exchange.rules import MarketRules
 from simulator.exchange.tape import Tape
+from simulator.fees import one_rate
 from simulator.wire.server import Running, serve, venue_module
 from tests.scenarios.stage import BTC, COIN, INSTRUMENT, START, USDT
 
@@ -119,7 +120,7 @@ async def wire_world(
     """A venue that is up, with the desk connected. Requests time out after `patience` real seconds."""
     clock = SimulatedClock(start)
     policy = replace(
-        venue_module(wire).POLICY, tiers=one_tier("0.001", "0.001"), fee_in=fee_in, generosity=1000.0
+        venue_module(wire).POLICY, fees=one_rate("0.001", "0.001"), fee_in=fee_in, generosity=1000.0
     )
     rules = [MarketRules(each) for each in instruments]
     exchange = SimulatedExchange(

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
+import os
 import random
 import sys
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from app.venue_run import VenueRun
 from app.venue_world import protection_bound
@@ -41,9 +44,10 @@ _KINDS = (
 
 @dataclass
 class Soak:
-    """`objects` counts what the collector tracks, at the end of every hour; `bare` is the longest time, in
-    simulated seconds, that a position which can have a stop at the venue had none. `gap` is the longest gap
-    in protection that the guardian measured, `late` are those it said were longer than its bound."""
+    """At the end of every hour `objects` counts what the collector tracks, and `resident` megabytes. `bare`
+    is the longest time, in simulated seconds, that a position which can have a stop at the venue had none.
+    `gap` is the longest gap in protection that the guardian measured, `late` are those it said were longer
+    than its bound."""
 
     venue: str
     outages: int = 0
@@ -57,6 +61,7 @@ class Soak:
     gap: float = 0.0
     late: list[str] = field(default_factory=list)
     objects: list[int] = field(default_factory=list)
+    resident: list[float] = field(default_factory=list)
     equity: Decimal = Decimal(0)
     seconds: float = 0.0
 
@@ -80,6 +85,7 @@ async def soak(venue: str, hours: int, seed: int = 3, outage_chance: float = 0.0
             if look % _HOUR == _HOUR - 1:
                 gc.collect()
                 told.objects.append(len(gc.get_objects()))
+                told.resident.append(_resident())
         told.equal = stage.books(run.desk) == stage.held()
         told.gap = run.desk.guardian.gaps.longest(stage.time.clock.now()).total_seconds()
         told.equity = run.desk.portfolio.equity
@@ -88,6 +94,14 @@ async def soak(venue: str, hours: int, seed: int = 3, outage_chance: float = 0.0
         await run.close()
     told.seconds = time.perf_counter() - begun
     return told
+
+
+def _resident() -> float:
+    """Megabytes of memory that the process really occupies, as Linux counts them; elsewhere nothing."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return math.nan
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _trouble(chance: random.Random, seed: int) -> Fault:

@@ -15,8 +15,9 @@ from domain.orders import OrderType, Side
 from simulator.exchange.events import AccountEvent, OrderChanged
 from simulator.exchange.exchange import SimulatedExchange
 from simulator.exchange.model import NewOrder, OrderView, Placed
-from simulator.exchange.policy import Policy, one_tier
+from simulator.exchange.policy import Policy
 from simulator.exchange.rules import MarketRules
+from simulator.fees import one_rate
 from simulator.orderbook.messages import SelfTrade
 
 START = datetime(2026, 3, 4, 10, tzinfo=UTC)
@@ -33,7 +34,7 @@ INSTRUMENT = Instrument(
     max_quantity=Decimal(1000),
     min_notional=Decimal(5),
 )
-FREE = Policy(tiers=one_tier("0", "0"), self_trade=SelfTrade.NONE)
+FREE = Policy(fees=one_rate("0", "0"), self_trade=SelfTrade.NONE)
 
 
 def d(value: str | int) -> Decimal:

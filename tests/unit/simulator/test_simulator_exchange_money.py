@@ -15,16 +15,17 @@ from domain.orders import TRIGGERED, OrderType, Side, TimeInForce
 from simulator.costs import FeeSchedule
 from simulator.exchange.accounts import ApiKey
 from simulator.exchange.model import NewOrder
-from simulator.exchange.policy import FeeIn, FeeTier, Policy, one_tier
+from simulator.exchange.policy import FeeIn, Policy
 from simulator.exchange.rejection import Reason, Rejection
+from simulator.fees import FeeLadder, one_rate
 from simulator.orderbook.messages import SelfTrade
 from tests.unit.simulator.exchange_floor import BASE, COIN, ME, QUOTE, RIVAL, Floor, d, floor
 
-FEES = one_tier("0.001", "0.002")
+FEES = one_rate("0.001", "0.002")
 
 
 def test_fees_are_taken_from_what_is_received() -> None:
-    stage = floor(Policy(tiers=FEES))
+    stage = floor(Policy(fees=FEES))
     stage.rival("sell", "101", "1")
     bought = stage.place("buy", OrderType.MARKET, quantity="1")
     assert [(t.fee, t.fee_currency, t.maker) for t in bought.trades] == [(d("0.002"), BASE, False)]
@@ -36,7 +37,7 @@ def test_fees_are_taken_from_what_is_received() -> None:
 
 
 def test_a_fee_is_rounded_down_to_its_digits() -> None:
-    stage = floor(Policy(tiers=one_tier("0.0015", "0.0015"), fee_digits=4))
+    stage = floor(Policy(fees=one_rate("0.0015", "0.0015"), fee_digits=4))
     stage.rival("sell", "101", "0.11")
     (trade,) = stage.place("buy", OrderType.MARKET, quantity="0.11").trades
     assert trade.fee == d("0.0001")  # of 0.000165
@@ -46,7 +47,7 @@ def test_a_fee_is_rounded_down_to_its_digits() -> None:
 
 
 def test_fees_in_quote_are_paid_on_top_and_locked_with_the_order() -> None:
-    stage = floor(Policy(tiers=FEES, fee_in=FeeIn.QUOTE))
+    stage = floor(Policy(fees=FEES, fee_in=FeeIn.QUOTE))
     resting = stage.limit("buy", "99", "2")
     assert stage.held()["USDT"] == ("9801.604", "198.396")  # at the dearer rate
     stage.rival("sell", "99", "1")
@@ -57,10 +58,10 @@ def test_fees_in_quote_are_paid_on_top_and_locked_with_the_order() -> None:
 
 def test_the_tier_of_a_day_is_that_of_the_thirty_days_before() -> None:
     tiers = (
-        FeeTier(d(0), FeeSchedule(d("0.002"), d("0.002"))),
-        FeeTier(d(100), FeeSchedule(d("0.001"), d("0.001"))),
+        (d(0), FeeSchedule(d("0.002"), d("0.002"))),
+        (d(100), FeeSchedule(d("0.001"), d("0.001"))),
     )
-    stage = floor(Policy(tiers=tiers))
+    stage = floor(Policy(fees=FeeLadder(tiers)))
     stage.rival("sell", "101", "1")
     stage.place("buy", OrderType.MARKET, quantity="1")
     assert stage.exchange.fees(ME).taker == d("0.002")
@@ -75,10 +76,10 @@ def test_the_tier_of_a_day_is_that_of_the_thirty_days_before() -> None:
 def test_an_order_pays_the_rates_of_the_day_it_came_in() -> None:
     """What was locked for it, fee on top, is enough however long it rests."""
     tiers = (
-        FeeTier(d(0), FeeSchedule(d("0.1"), d("0.1"))),
-        FeeTier(d(100), FeeSchedule(d("0.01"), d("0.01"))),
+        (d(0), FeeSchedule(d("0.1"), d("0.1"))),
+        (d(100), FeeSchedule(d("0.01"), d("0.01"))),
     )
-    stage = floor(Policy(tiers=tiers, fee_in=FeeIn.QUOTE), balances={"COIN": "10", "USDT": "202"})
+    stage = floor(Policy(fees=FeeLadder(tiers), fee_in=FeeIn.QUOTE), balances={"COIN": "10", "USDT": "202"})
     stage.rival("buy", "100", "2")
     stage.place("sell", OrderType.MARKET, quantity="2")
     stage.exchange.deposit(ME, QUOTE, -d("180"))  # 202 left
@@ -94,10 +95,10 @@ def test_an_order_pays_the_rates_of_the_day_it_came_in() -> None:
 
 
 @pytest.mark.parametrize("turnovers", [[], ["1"], ["0", "5", "5"], ["0", "5", "4"]])
-def test_tiers_that_do_not_rise_from_zero_are_refused(turnovers: list[str]) -> None:
+def test_a_ladder_that_does_not_rise_from_zero_is_refused(turnovers: list[str]) -> None:
     fees = FeeSchedule(d(0), d(0))
     with pytest.raises(ConfigError):
-        Policy(tiers=tuple(FeeTier(d(each), fees) for each in turnovers))
+        FeeLadder(tuple((d(each), fees) for each in turnovers))
 
 
 def test_a_buy_locks_its_price_and_gets_back_what_it_saved() -> None:
@@ -164,7 +165,7 @@ def test_whatever_is_done_the_books_agree(
     commands: list[tuple[object, ...]], fee_in: FeeIn, locks: bool
 ) -> None:
     """Balances, fees and trades add up; what is locked is what the open orders need; nothing is negative."""
-    policy = Policy(tiers=FEES, fee_in=fee_in, locks_sleeping=locks)
+    policy = Policy(fees=FEES, fee_in=fee_in, locks_sleeping=locks)
     stage = floor(policy, balances={"COIN": "10", "USDT": "1000"}, max_sleeping=50)
     for command in commands:
         try:
