@@ -126,11 +126,11 @@ def assemble(bars: Bars) -> EventDesk:
         **DEFAULTS,
         "allowed_symbols": [bars.symbol],
         "require_stop": False,
-        "max_order_notional": CAPITAL,
-        "max_position_weight": 1,
-        "max_gross_exposure": 1,
-        "max_daily_loss": "0.99",
-        "max_drawdown": "0.99",
+        "max_order_notional_quote": CAPITAL,
+        "max_position_equity_fraction": 1,
+        "max_gross_exposure_equity_fraction": 1,
+        "max_daily_loss_fraction": "0.99",
+        "max_drawdown_fraction": "0.99",
         "max_quote_age": timedelta(minutes=3),
     }
     limits = RiskLimits.from_mapping(wide)

@@ -73,10 +73,10 @@ LIMITS = RiskLimits.from_mapping(
     {
         **DEFAULTS,
         "allowed_symbols": [BTC],
-        "max_order_notional": "1e9",
-        "max_orders_per_window": 1000,
-        "max_daily_loss": "0.99",
-        "max_drawdown": "0.99",
+        "max_order_notional_quote": "1e9",
+        "max_orders_per_window_count": 1000,
+        "max_daily_loss_fraction": "0.99",
+        "max_drawdown_fraction": "0.99",
     }
 )
 

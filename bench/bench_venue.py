@@ -51,7 +51,7 @@ ORDERS = 600
 WARM_UP = 60
 GOAL_MS = 0.5
 LIMITS = RiskLimits.from_mapping(
-    {**DEFAULTS, "allowed_symbols": [BTC], "max_orders_per_window": 10_000, "require_stop": False}
+    {**DEFAULTS, "allowed_symbols": [BTC], "max_orders_per_window_count": 10_000, "require_stop": False}
 )
 _QUANTITY = Quantity(Decimal("0.001"))
 

@@ -76,7 +76,7 @@ async def _strategies(state: CycleState, context: CycleContext) -> Work:
 async def _propose(state: CycleState, context: CycleContext) -> Work:
     snapshot = _snapshot(state)
     fresh = {symbol: view for symbol, view in snapshot.views.items() if not view.stale}
-    farthest = context.limits.max_stop_distance
+    farthest = context.limits.max_stop_distance_fraction
     result = blend(
         cycle_id=state["cycle_id"],
         as_of=state["at"],

@@ -19,39 +19,39 @@ from domain.money import ONE, ZERO, Symbol, decimal_from
 class RiskLimits:
     """What no order may go beyond. Fractions are of 1 (0.05 is 5 %); notionals are in the account's currency.
 
-    allowed_symbols        what may be bought
-    max_quote_age          the oldest quote that still counts as the market
-    max_order_notional     the value of one entry
-    max_position_notional  the value of one holding with everything pending; one of the two position limits
-    max_position_weight    may be unset, not both
-    max_gross_exposure     all holdings and pending entries, as a fraction of equity (at most 1: no leverage)
-    price_collar           how far an order's price may be from the middle of the quote
-    max_orders_per_window  orders submitted within `order_rate_window`
-    max_open_orders        orders that may still fill, stops included
-    require_stop           every entry names the price at which it is wrong
-    max_stop_distance      how far that price may be from the entry
-    max_daily_loss         loss of equity since UTC midnight, unrealised included
-    max_drawdown           loss of equity since its peak, unrealised included
-    fee_reserve            what a buy must leave for fees and slippage, as a fraction of its value
+    allowed_symbols                     what may be bought
+    max_quote_age                       the oldest quote that still counts as the market
+    max_order_notional_quote            the value of one entry
+    max_position_notional_quote         the value of one holding with everything pending; one of the two position
+    max_position_equity_fraction        limits may be unset, not both
+    max_gross_exposure_equity_fraction  all holdings and pending entries (at most 1: no leverage)
+    price_collar_fraction               how far an order's price may be from the middle of the quote
+    max_orders_per_window_count         orders submitted within `order_rate_window`
+    max_open_orders_count               orders that may still fill, stops included
+    require_stop                        every entry names the price at which it is wrong
+    max_stop_distance_fraction          how far that price may be from the entry
+    max_daily_loss_fraction             loss of equity since UTC midnight, unrealised included
+    max_drawdown_fraction               loss of equity since its peak, unrealised included
+    fee_reserve_fraction                what a buy must leave for fees and slippage, as a fraction of its value
 
     Raises ConfigError for a value of the wrong type or outside its range.
     """
 
     allowed_symbols: frozenset[Symbol] | None = None
     max_quote_age: timedelta | None = None
-    max_order_notional: Decimal | None = None
-    max_position_notional: Decimal | None = None
-    max_position_weight: Decimal | None = None
-    max_gross_exposure: Decimal | None = None
-    price_collar: Decimal | None = None
-    max_orders_per_window: int | None = None
+    max_order_notional_quote: Decimal | None = None
+    max_position_notional_quote: Decimal | None = None
+    max_position_equity_fraction: Decimal | None = None
+    max_gross_exposure_equity_fraction: Decimal | None = None
+    price_collar_fraction: Decimal | None = None
+    max_orders_per_window_count: int | None = None
     order_rate_window: timedelta | None = None
-    max_open_orders: int | None = None
+    max_open_orders_count: int | None = None
     require_stop: bool | None = None
-    max_stop_distance: Decimal | None = None
-    max_daily_loss: Decimal | None = None
-    max_drawdown: Decimal | None = None
-    fee_reserve: Decimal | None = None
+    max_stop_distance_fraction: Decimal | None = None
+    max_daily_loss_fraction: Decimal | None = None
+    max_drawdown_fraction: Decimal | None = None
+    fee_reserve_fraction: Decimal | None = None
 
     def __post_init__(self) -> None:
         for name, spec in _SPECS.items():
@@ -103,10 +103,10 @@ class RiskLimits:
     def _other_position_limit(self, name: str) -> bool:
         """Whether `name` is a position limit that may stay unset because the other one is set."""
         match name:
-            case "max_position_notional":
-                return self.max_position_weight is not None
-            case "max_position_weight":
-                return self.max_position_notional is not None
+            case "max_position_notional_quote":
+                return self.max_position_equity_fraction is not None
+            case "max_position_equity_fraction":
+                return self.max_position_notional_quote is not None
             case _:
                 return False
 
@@ -240,37 +240,37 @@ _SPECS: Final[Mapping[str, _Spec]] = MappingProxyType(
     {
         "allowed_symbols": _Spec(_read_symbols, _check_symbols, _at_most),
         "max_quote_age": _Spec(_read_duration, _check_duration, _at_most),
-        "max_order_notional": _NOTIONAL,
-        "max_position_notional": _NOTIONAL,
-        "max_position_weight": _FRACTION,
-        "max_gross_exposure": _FRACTION,
-        "price_collar": _FRACTION,
-        "max_orders_per_window": _COUNT,
+        "max_order_notional_quote": _NOTIONAL,
+        "max_position_notional_quote": _NOTIONAL,
+        "max_position_equity_fraction": _FRACTION,
+        "max_gross_exposure_equity_fraction": _FRACTION,
+        "price_collar_fraction": _FRACTION,
+        "max_orders_per_window_count": _COUNT,
         "order_rate_window": _Spec(_read_duration, _check_duration, _at_least),
-        "max_open_orders": _COUNT,
+        "max_open_orders_count": _COUNT,
         "require_stop": _Spec(_read_flag, _check_flag, _at_least),
-        "max_stop_distance": _FRACTION,
-        "max_daily_loss": _FRACTION,
-        "max_drawdown": _FRACTION,
-        "fee_reserve": _RESERVE,
+        "max_stop_distance_fraction": _FRACTION,
+        "max_daily_loss_fraction": _FRACTION,
+        "max_drawdown_fraction": _FRACTION,
+        "fee_reserve_fraction": _RESERVE,
     }
 )
 
 DEFAULTS: Final[Mapping[str, object]] = MappingProxyType(
     {
         "max_quote_age": "2h",
-        "max_order_notional": "25000",
-        "max_position_weight": "0.30",
-        "max_gross_exposure": "0.90",
-        "price_collar": "0.05",
-        "max_orders_per_window": 60,
+        "max_order_notional_quote": "25000",
+        "max_position_equity_fraction": "0.30",
+        "max_gross_exposure_equity_fraction": "0.90",
+        "price_collar_fraction": "0.05",
+        "max_orders_per_window_count": 60,
         "order_rate_window": "1h",
-        "max_open_orders": 20,
+        "max_open_orders_count": 20,
         "require_stop": True,
-        "max_stop_distance": "0.15",
-        "max_daily_loss": "0.05",
-        "max_drawdown": "0.20",
-        "fee_reserve": "0.005",
+        "max_stop_distance_fraction": "0.15",
+        "max_daily_loss_fraction": "0.05",
+        "max_drawdown_fraction": "0.20",
+        "fee_reserve_fraction": "0.005",
     }
 )
 """Conservative limits for a desk that was told nothing. `allowed_symbols` is the session's own to name."""

@@ -149,14 +149,14 @@ def venue_filters(case: Case) -> Breach | None:
 
 
 def balance(case: Case) -> Breach | None:
-    """Free cash covers a buy and `fee_reserve`, the holding a sell, both after pending orders."""
+    """Free cash covers a buy and `fee_reserve_fraction`, the holding a sell, both after pending orders."""
     account, instrument = case.facts.account, case.facts.instrument
     if account is None or instrument is None:
         return missing("balance", "the balance")
     if case.buys:
-        reserve, notional, pending = case.limits.fee_reserve, case.notional, case.pending_buys
+        reserve, notional, pending = case.limits.fee_reserve_fraction, case.notional, case.pending_buys
         if reserve is None:
-            return unset("balance", "fee_reserve")
+            return unset("balance", "fee_reserve_fraction")
         if notional is None or pending is None:
             return missing("balance", "the value of this and all open orders")
         free = account.free.get(instrument.quote, ZERO)
@@ -183,12 +183,12 @@ def balance(case: Case) -> Breach | None:
 
 
 def order_notional(case: Case) -> Breach | None:
-    """One order is worth at most `max_order_notional`."""
+    """One order is worth at most `max_order_notional_quote`."""
     if case.reduces:
         return None
-    limit, notional = case.limits.max_order_notional, case.notional
+    limit, notional = case.limits.max_order_notional_quote, case.notional
     if limit is None:
-        return unset("order_notional", "max_order_notional")
+        return unset("order_notional", "max_order_notional_quote")
     if notional is None:
         return missing("order_notional", "the value of the order")
     if notional <= limit:
@@ -202,12 +202,12 @@ def order_notional(case: Case) -> Breach | None:
 
 
 def position_size(case: Case) -> Breach | None:
-    """The holding with this and all pending buys keeps `max_position_notional` and `max_position_weight`."""
+    """The holding with this and all pending buys keeps both position limits, in quote currency and of equity."""
     if not case.buys:
         return None
     limits, account = case.limits, case.facts.account
-    if limits.max_position_notional is None and limits.max_position_weight is None:
-        return unset("position_size", "max_position_notional", "max_position_weight")
+    if limits.max_position_notional_quote is None and limits.max_position_equity_fraction is None:
+        return unset("position_size", "max_position_notional_quote", "max_position_equity_fraction")
     if account is None or case.notional is None or case.pending_here is None:
         return missing("position_size", "the position with everything pending")
     total = case.notional + case.pending_here
@@ -219,9 +219,9 @@ def position_size(case: Case) -> Breach | None:
                 "position_size", "long only", plain(value), f"a position worth {value} makes no sense"
             )
         total += value
-    limit = limits.max_position_notional
-    if limits.max_position_weight is not None:
-        by_weight = limits.max_position_weight * account.equity
+    limit = limits.max_position_notional_quote
+    if limits.max_position_equity_fraction is not None:
+        by_weight = limits.max_position_equity_fraction * account.equity
         limit = by_weight if limit is None else min(limit, by_weight)
     if limit is not None and total <= limit:
         return None
@@ -235,12 +235,12 @@ def position_size(case: Case) -> Breach | None:
 
 
 def gross_exposure(case: Case) -> Breach | None:
-    """All holdings with this and all pending buys are worth at most `max_gross_exposure` of equity."""
+    """All holdings with this and all pending buys keep `max_gross_exposure_equity_fraction`."""
     if not case.buys:
         return None
-    limit, account = case.limits.max_gross_exposure, case.facts.account
+    limit, account = case.limits.max_gross_exposure_equity_fraction, case.facts.account
     if limit is None:
-        return unset("gross_exposure", "max_gross_exposure")
+        return unset("gross_exposure", "max_gross_exposure_equity_fraction")
     if account is None or case.notional is None or case.pending_buys is None:
         return missing("gross_exposure", "the exposure with everything pending")
     total = case.notional + case.pending_buys
@@ -263,7 +263,7 @@ def gross_exposure(case: Case) -> Breach | None:
 
 
 def price_collar(case: Case) -> Breach | None:
-    """The price is within `price_collar` of the middle of the quote.
+    """The price is within `price_collar_fraction` of the middle of the quote.
 
     A market entry is measured at the touch, so an empty book refuses it. A reducing order is only held
     to the collar when its limit price is worse than the market, or than the trigger at which it becomes one:
@@ -272,9 +272,9 @@ def price_collar(case: Case) -> Breach | None:
     intent = case.intent
     if case.reduces and intent.limit_price is None:
         return None
-    limit, quote, price = case.limits.price_collar, case.facts.quote, case.price
+    limit, quote, price = case.limits.price_collar_fraction, case.facts.quote, case.price
     if limit is None:
-        return unset("price_collar", "price_collar")
+        return unset("price_collar", "price_collar_fraction")
     if quote is None or price is None:
         return missing("price_collar", "the price")
     middle = (quote.bid + quote.ask) * _HALF
@@ -294,16 +294,16 @@ def price_collar(case: Case) -> Breach | None:
 
 
 def order_rate(case: Case) -> Breach | None:
-    """At most `max_orders_per_window` orders within `order_rate_window`, this one included."""
+    """At most `max_orders_per_window_count` orders within `order_rate_window`, this one included."""
     if case.reduces:
         return None
     limit, window, recent = (
-        case.limits.max_orders_per_window,
+        case.limits.max_orders_per_window_count,
         case.limits.order_rate_window,
         case.facts.recent_orders,
     )
     if limit is None or window is None:
-        return unset("order_rate", "max_orders_per_window" if limit is None else "order_rate_window")
+        return unset("order_rate", "max_orders_per_window_count" if limit is None else "order_rate_window")
     if recent is None:
         return missing("order_rate", "how many orders were just sent")
     if recent < limit:
@@ -314,12 +314,12 @@ def order_rate(case: Case) -> Breach | None:
 
 
 def open_orders(case: Case) -> Breach | None:
-    """At most `max_open_orders` orders may still fill, this one included."""
+    """At most `max_open_orders_count` orders may still fill, this one included."""
     if case.reduces:
         return None
-    limit, orders = case.limits.max_open_orders, case.facts.open_orders
+    limit, orders = case.limits.max_open_orders_count, case.facts.open_orders
     if limit is None:
-        return unset("open_orders", "max_open_orders")
+        return unset("open_orders", "max_open_orders_count")
     if orders is None:
         return missing("open_orders", "how many orders are open")
     if len(orders) < limit:
@@ -328,16 +328,16 @@ def open_orders(case: Case) -> Breach | None:
 
 
 def stop_required(case: Case) -> Breach | None:
-    """An entry names a protective stop below its price, at most `max_stop_distance` away."""
+    """An entry names a protective stop below its price, at most `max_stop_distance_fraction` away."""
     if not case.buys:
         return None
     required, distance, stop = (
         case.limits.require_stop,
-        case.limits.max_stop_distance,
+        case.limits.max_stop_distance_fraction,
         case.intent.protective_stop,
     )
     if required is None or distance is None:
-        return unset("stop_required", "require_stop" if required is None else "max_stop_distance")
+        return unset("stop_required", "require_stop" if required is None else "max_stop_distance_fraction")
     if stop is None:
         if not required:
             return None

@@ -69,12 +69,12 @@ def limits_left(args: SymbolArguments, context: ToolContext) -> Seen:
     values: dict[str, Value] = {
         "halt": facts.halt.value if facts.halt is not None else "unknown",
         "drawdown": _fraction(room.drawdown),
-        "max_drawdown": _fraction(limits.max_drawdown),
+        "max_drawdown": _fraction(limits.max_drawdown_fraction),
         "daily_loss": _fraction(room.daily_loss),
-        "max_daily_loss": _fraction(limits.max_daily_loss),
+        "max_daily_loss": _fraction(limits.max_daily_loss_fraction),
         "position_left": _amount(room.position),
         "exposure_left": _amount(room.exposure),
-        "max_order_notional": _amount(limits.max_order_notional),
+        "max_order_notional": _amount(limits.max_order_notional_quote),
         "open_orders_left": _count(room.open_orders),
         "orders_left_in_window": _count(room.orders_in_window),
     }
@@ -94,29 +94,29 @@ def room_for(symbol: Symbol, facts: RiskFacts, limits: RiskLimits) -> Room:
     holding = held.get(symbol, ZERO) + pending.get(symbol, ZERO)
     gross = sum(held.values(), ZERO) + sum(pending.values(), ZERO)
     most = _most(account, limits)
-    recent, rate = facts.recent_orders, limits.max_orders_per_window
+    recent, rate = facts.recent_orders, limits.max_orders_per_window_count
     return Room(
         drawdown=_lost(account.peak_equity, account.equity),
-        max_drawdown=limits.max_drawdown,
+        max_drawdown=limits.max_drawdown_fraction,
         daily_loss=_lost(account.day_start_equity, account.equity),
-        max_daily_loss=limits.max_daily_loss,
-        order=limits.max_order_notional,
+        max_daily_loss=limits.max_daily_loss_fraction,
+        order=limits.max_order_notional_quote,
         position=None if most is None or orders is None else max(most - holding, ZERO),
         exposure=None
-        if limits.max_gross_exposure is None or orders is None
-        else max(limits.max_gross_exposure * account.equity - gross, ZERO),
+        if limits.max_gross_exposure_equity_fraction is None or orders is None
+        else max(limits.max_gross_exposure_equity_fraction * account.equity - gross, ZERO),
         open_orders=None
-        if limits.max_open_orders is None or orders is None
-        else max(limits.max_open_orders - len(orders), 0),
+        if limits.max_open_orders_count is None or orders is None
+        else max(limits.max_open_orders_count - len(orders), 0),
         orders_in_window=None if recent is None or rate is None else max(rate - recent, 0),
     )
 
 
 def _most(account: AccountFacts, limits: RiskLimits) -> Decimal | None:
     """The largest holding in one symbol, in quote currency: the stricter of the two position limits."""
-    weight = limits.max_position_weight
+    weight = limits.max_position_equity_fraction
     by_weight = None if weight is None else weight * account.equity
-    told = [limit for limit in (limits.max_position_notional, by_weight) if limit is not None]
+    told = [limit for limit in (limits.max_position_notional_quote, by_weight) if limit is not None]
     return min(told, default=None)
 
 

@@ -29,11 +29,11 @@ LIMITS = RiskLimits.from_mapping(
     {
         **DEFAULTS,
         "allowed_symbols": [BTC],
-        "max_order_notional": "5000",
-        "max_position_notional": "9000",
-        "max_position_weight": "1",
-        "max_gross_exposure": "1",
-        "price_collar": "0.5",
+        "max_order_notional_quote": "5000",
+        "max_position_notional_quote": "9000",
+        "max_position_equity_fraction": "1",
+        "max_gross_exposure_equity_fraction": "1",
+        "price_collar_fraction": "0.5",
         "require_stop": False,
     }
 )

@@ -31,7 +31,7 @@ class WireGround:
     instruments: Mapping[Symbol, Instrument] = {BTC: INSTRUMENT}
     capital = Money(Decimal(10_000), USDT)
     limits: RiskLimits = RiskLimits.from_mapping(
-        {**DEFAULTS, "allowed_symbols": [BTC], "max_orders_per_window": 1000}
+        {**DEFAULTS, "allowed_symbols": [BTC], "max_orders_per_window_count": 1000}
     )
     price = Decimal(100)
     quantity = Decimal(2)

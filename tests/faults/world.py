@@ -48,7 +48,9 @@ def instrument(symbol: Symbol) -> Instrument:
 
 
 INSTRUMENTS: Mapping[Symbol, Instrument] = {symbol: instrument(symbol) for symbol in (BTC, ETH)}
-LIMITS = RiskLimits.from_mapping({**DEFAULTS, "allowed_symbols": [BTC, ETH], "max_orders_per_window": 1000})
+LIMITS = RiskLimits.from_mapping(
+    {**DEFAULTS, "allowed_symbols": [BTC, ETH], "max_orders_per_window_count": 1000}
+)
 
 
 class StillFeed:

@@ -71,13 +71,13 @@ def hold_in_words(intent: OrderIntent, facts: RiskFacts, limits: RiskLimits) -> 
     assert facts.halt is HaltState.ACTIVE
     assert limits.allowed_symbols is not None
     assert intent.symbol in limits.allowed_symbols
-    assert value <= some(limits.max_order_notional)
+    assert value <= some(limits.max_order_notional_quote)
     assert facts.recent_orders is not None
-    assert facts.recent_orders + 1 <= some(limits.max_orders_per_window)
-    assert len(orders) + 1 <= some(limits.max_open_orders)
-    assert account.equity > account.day_start_equity * (1 - some(limits.max_daily_loss))
-    assert account.equity > account.peak_equity * (1 - some(limits.max_drawdown))
-    assert abs(price - quote.mid) <= some(limits.price_collar) * quote.mid
+    assert facts.recent_orders + 1 <= some(limits.max_orders_per_window_count)
+    assert len(orders) + 1 <= some(limits.max_open_orders_count)
+    assert account.equity > account.day_start_equity * (1 - some(limits.max_daily_loss_fraction))
+    assert account.equity > account.peak_equity * (1 - some(limits.max_drawdown_fraction))
+    assert abs(price - quote.mid) <= some(limits.price_collar_fraction) * quote.mid
     if intent.side is Side.SELL:
         return
     buys = [each for each in orders if each.side is Side.BUY]
@@ -87,19 +87,19 @@ def hold_in_words(intent: OrderIntent, facts: RiskFacts, limits: RiskLimits) -> 
     }
     worth = {symbol: each.quantity * each.price for symbol, each in account.positions.items()}
     position = value + pending[BTC] + worth.get(BTC, Decimal(0))
-    assert limits.max_position_notional is not None or limits.max_position_weight is not None
-    if limits.max_position_notional is not None:
-        assert position <= limits.max_position_notional
-    if limits.max_position_weight is not None:
-        assert position <= limits.max_position_weight * account.equity
+    assert limits.max_position_notional_quote is not None or limits.max_position_equity_fraction is not None
+    if limits.max_position_notional_quote is not None:
+        assert position <= limits.max_position_notional_quote
+    if limits.max_position_equity_fraction is not None:
+        assert position <= limits.max_position_equity_fraction * account.equity
     exposure = value + sum(pending.values()) + sum(worth.values())
-    assert exposure <= some(limits.max_gross_exposure) * account.equity
-    assert (value + sum(pending.values())) * (1 + some(limits.fee_reserve)) <= account.free[USDT]
+    assert exposure <= some(limits.max_gross_exposure_equity_fraction) * account.equity
+    assert (value + sum(pending.values())) * (1 + some(limits.fee_reserve_fraction)) <= account.free[USDT]
     if limits.require_stop:
         assert intent.protective_stop is not None
     if intent.protective_stop is not None:
         assert intent.protective_stop < price
-        assert price - intent.protective_stop <= some(limits.max_stop_distance) * price
+        assert price - intent.protective_stop <= some(limits.max_stop_distance_fraction) * price
 
 
 def sides_with_market(intent: OrderIntent, quote: Quote) -> None:
@@ -166,7 +166,7 @@ def test_an_approval_of_a_sane_order_holds_in_words(
 def test_sane_orders_are_often_approved() -> None:
     """Without this, the laws above could hold because nothing ever passes."""
     seen: Counter[bool] = Counter()
-    easy = replace(LIMITS, price_collar=Decimal("0.2"), max_stop_distance=Decimal("0.3"))
+    easy = replace(LIMITS, price_collar_fraction=Decimal("0.2"), max_stop_distance_fraction=Decimal("0.3"))
 
     @settings(max_examples=300)
     @given(SANE_INTENTS, SANE_FACTS)
@@ -217,8 +217,8 @@ def test_worse_facts_only_refuse_more(intent: OrderIntent, facts: RiskFacts, wor
 def test_unsetting_a_limit_only_refuses_more(
     intent: OrderIntent, facts: RiskFacts, limits: RiskLimits, name: str
 ) -> None:
-    if name in ("max_position_notional", "max_position_weight"):
-        limits = replace(limits, max_position_notional=None, max_position_weight=None)
+    if name in ("max_position_notional_quote", "max_position_equity_fraction"):
+        limits = replace(limits, max_position_notional_quote=None, max_position_equity_fraction=None)
     before = review(intent, facts, limits, NOW)
     after = review(intent, facts, replace(limits, **{name: None}), NOW)
     if isinstance(before, Refused):
@@ -227,19 +227,19 @@ def test_unsetting_a_limit_only_refuses_more(
 
 
 TIGHTER: dict[str, Any] = {
-    "max_order_notional": lambda value: value / 2,
-    "max_position_notional": lambda value: value / 2,
-    "max_position_weight": lambda value: value / 2,
-    "max_gross_exposure": lambda value: value / 2,
-    "price_collar": lambda value: value / 2,
-    "max_stop_distance": lambda value: value / 2,
-    "max_daily_loss": lambda value: value / 2,
-    "max_drawdown": lambda value: value / 2,
+    "max_order_notional_quote": lambda value: value / 2,
+    "max_position_notional_quote": lambda value: value / 2,
+    "max_position_equity_fraction": lambda value: value / 2,
+    "max_gross_exposure_equity_fraction": lambda value: value / 2,
+    "price_collar_fraction": lambda value: value / 2,
+    "max_stop_distance_fraction": lambda value: value / 2,
+    "max_daily_loss_fraction": lambda value: value / 2,
+    "max_drawdown_fraction": lambda value: value / 2,
     "max_quote_age": lambda value: value / 2,
-    "max_orders_per_window": lambda value: max(1, value - 1),
-    "max_open_orders": lambda value: max(1, value - 1),
+    "max_orders_per_window_count": lambda value: max(1, value - 1),
+    "max_open_orders_count": lambda value: max(1, value - 1),
     "require_stop": lambda value: True,
-    "fee_reserve": lambda value: min(Decimal(1), value * 2),
+    "fee_reserve_fraction": lambda value: min(Decimal(1), value * 2),
 }
 
 

@@ -46,11 +46,11 @@ _LIMITS = RiskLimits.from_mapping(
     {
         **DEFAULTS,
         "allowed_symbols": [BTC],
-        "max_order_notional": "1000000000",
-        "max_position_notional": "1000000000000",
-        "max_position_weight": "1",
-        "max_gross_exposure": "1",
-        "price_collar": "0.9",
+        "max_order_notional_quote": "1000000000",
+        "max_position_notional_quote": "1000000000000",
+        "max_position_equity_fraction": "1",
+        "max_gross_exposure_equity_fraction": "1",
+        "price_collar_fraction": "0.9",
         "require_stop": False,
     }
 )

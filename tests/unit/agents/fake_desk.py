@@ -95,7 +95,7 @@ class FakeDesk:
         return self.decided[:limit]
 
     async def limits(self) -> Mapping[str, object]:
-        return {"max_drawdown": "0.20", "max_position_notional": None}
+        return {"max_drawdown_fraction": "0.20", "max_position_notional_quote": None}
 
     async def explain(self, name: str) -> str:
         known = {one.client_id for one in self.ordered} | {one.cycle_id for one in self.decided}

@@ -117,7 +117,7 @@ def test_questions_are_recognised(text: str, question: Question | None) -> None:
         ("positions", ["BTC/USDT: 0.5 at 40000", "% of equity", "stop 38000"]),
         ("orders", ["p1-000007-00: buy 0.5 BTC/USDT limit, filled"]),
         ("profit", ["1,250.40 USDT (+1.25 %)", "fees 50.00", "today -0.31 %", "drawdown -2.00 %"]),
-        ("limits", ["max_drawdown = 0.20", "max_position_notional = UNSET (refuses)"]),
+        ("limits", ["max_drawdown_fraction = 0.20", "max_position_notional_quote = UNSET (refuses)"]),
         ("decisions", ["p1-000007: 1 order, 0 refusals"]),
         ("halt state?", ["Trading is on"]),
         ("why BTC", ["the story of p1-000007-00"]),

@@ -102,7 +102,7 @@ def test_a_bad_limit_is_named_with_its_near_match(desk: DeskLine, tmp_path: Path
     (tmp_path / "desk.toml").write_text("[risk]\nmax_drawdwn = 0.1\n")
     told = desk("run", "--speed", "max", "--bars", "1")
     assert told.code == 4
-    assert "max_drawdown" in _one_line(told.err)
+    assert "max_drawdown_fraction" in _one_line(told.err)
 
 
 def test_live_trading_needs_the_operators_word(desk: DeskLine, tmp_path: Path) -> None:

@@ -50,9 +50,9 @@ WIDE: Mapping[str, object] = {
     **DEFAULTS,
     "allowed_symbols": [BTC],
     "require_stop": False,
-    "max_order_notional": CAPITAL,
-    "max_position_weight": 1,
-    "max_gross_exposure": 1,
+    "max_order_notional_quote": CAPITAL,
+    "max_position_equity_fraction": 1,
+    "max_gross_exposure_equity_fraction": 1,
 }
 
 
@@ -242,7 +242,9 @@ async def test_the_day_begins_at_midnight_on_both_paths() -> None:
 
 async def test_what_one_path_refuses_the_other_refuses() -> None:
     bars = walk(800, scale=300.0)
-    built = await both(bars, averages(bars), "2", max_daily_loss="0.01", max_drawdown="0.02")
+    built = await both(
+        bars, averages(bars), "2", max_daily_loss_fraction="0.01", max_drawdown_fraction="0.02"
+    )
     rules = {rule for _, broken in refusals_of(built) for rule in broken}
     assert rules & {"daily_loss", "peak_drawdown"}
 

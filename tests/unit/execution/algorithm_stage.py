@@ -45,13 +45,13 @@ ROOMY = RiskLimits.from_mapping(
     {
         **DEFAULTS,
         "allowed_symbols": [BTC, ETH],
-        "max_orders_per_window": 100_000,
-        "max_open_orders": 1000,
-        "max_order_notional": "90000",
-        "max_position_notional": "90000",
-        "max_position_weight": "1",
-        "max_gross_exposure": "1",
-        "price_collar": "0.5",
+        "max_orders_per_window_count": 100_000,
+        "max_open_orders_count": 1000,
+        "max_order_notional_quote": "90000",
+        "max_position_notional_quote": "90000",
+        "max_position_equity_fraction": "1",
+        "max_gross_exposure_equity_fraction": "1",
+        "price_collar_fraction": "0.5",
         "max_quote_age": "1d",
     }
 )

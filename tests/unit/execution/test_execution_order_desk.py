@@ -112,7 +112,7 @@ async def test_open_orders_count_in_the_review_of_the_next() -> None:
 
 
 async def test_the_order_rate_counts_only_its_window() -> None:
-    w = world(limits=replace(world().desk._limits, max_orders_per_window=2))
+    w = world(limits=replace(world().desk._limits, max_orders_per_window_count=2))
     for leg in range(3):
         await w.desk.submit(intent(leg, quantity="0.01", at=w.clock.now()))
     assert [order.status for order in w.desk.orders.values()] == [

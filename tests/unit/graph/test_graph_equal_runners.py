@@ -47,7 +47,9 @@ async def decisions(candles: Path, cycles, **sections) -> tuple[list[object], li
 
 async def test_the_graph_decides_what_the_inline_runner_decides(tmp_path: Path) -> None:
     # Narrow limits, so that both reviews have something to refuse as well.
-    narrow = {"risk": {"max_gross_exposure": "0.3", "allowed_symbols": ["BTC/USDT", "ETH/USDT"]}}
+    narrow = {
+        "risk": {"max_gross_exposure_equity_fraction": "0.3", "allowed_symbols": ["BTC/USDT", "ETH/USDT"]}
+    }
     candles = write_candles(tmp_path / "candles", bars=160)
     expected = await decisions(candles, inline, **narrow)
     found = await decisions(candles, plain_graph, **narrow)

@@ -219,7 +219,7 @@ async def test_what_the_first_review_refuses_is_not_submitted(
     choose = desk.context.execution_trader.choose
 
     async def tighten(context: Any, proposal: Proposal) -> Any:
-        desk.context.limits = desk.limits.tightened(max_order_notional="5")
+        desk.context.limits = desk.limits.tightened(max_order_notional_quote="5")
         return await choose(context, proposal)
 
     monkeypatch.setattr(desk.context.execution_trader, "choose", tighten)

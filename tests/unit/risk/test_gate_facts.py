@@ -203,7 +203,7 @@ WORST_PRICES: dict[str, tuple[OrderIntent, str]] = {
 @pytest.mark.parametrize("what", WORST_PRICES)
 def test_an_order_is_valued_at_the_worst_it_may_get(what: str) -> None:
     intent, value = WORST_PRICES[what]
-    answer = verdict(Plan(intent, holding("0.5"), replace(LIMITS, max_order_notional=Decimal(1))))
+    answer = verdict(Plan(intent, holding("0.5"), replace(LIMITS, max_order_notional_quote=Decimal(1))))
     assert isinstance(answer, Refused)
     (told,) = [breach.value for breach in answer.breaches if breach.rule == "order_notional"]
     assert told == value

@@ -238,8 +238,8 @@ WORST: list[tuple[str, str]] = [
 def test_an_entry_is_measured_at_the_worst_price_it_may_pay(name: str, worst: str) -> None:
     plan = GOOD[name]
     value = plan.intent.quantity * Decimal(worst)
-    assert refused_by(replace(plan, limits=replace(LIMITS, max_order_notional=value))) == []
-    less = replace(LIMITS, max_order_notional=value - Decimal("0.01"))
+    assert refused_by(replace(plan, limits=replace(LIMITS, max_order_notional_quote=value))) == []
+    less = replace(LIMITS, max_order_notional_quote=value - Decimal("0.01"))
     assert refused_by(replace(plan, limits=less)) == ["order_notional"]
 
 

@@ -54,7 +54,7 @@ def in_trouble(halt: HaltState | None) -> RiskFacts:
     return replace(facts, account=lost, open_orders=many)
 
 
-NO_ENTRIES = replace(LIMITS, allowed_symbols=frozenset({ETH}), max_order_notional=Decimal(1))
+NO_ENTRIES = replace(LIMITS, allowed_symbols=frozenset({ETH}), max_order_notional_quote=Decimal(1))
 
 
 @pytest.mark.parametrize("intent", [WHOLE, WHOLE_STOP, TAKE_PROFIT], ids=["market", "stop", "take-profit"])

@@ -107,18 +107,18 @@ WITHOUT_STOP = replace(BUY, protective_stop=None)
 MOVED: list[tuple[str, Any, Any, str, OrderIntent, RiskFacts]] = [
     ("allowed_symbols", frozenset({BTC}), frozenset({ETH}), "allowed_symbol", BUY, FACTS),
     ("max_quote_age", timedelta(seconds=20), timedelta(seconds=19), "fresh_price", BUY, FACTS),
-    ("max_order_notional", Decimal(5_001), Decimal("5000.99"), "order_notional", BUY, FACTS),
-    ("max_position_notional", Decimal(5_001), Decimal("5000.99"), "position_size", BUY, FACTS),
-    ("max_position_weight", Decimal("0.05001"), Decimal("0.05"), "position_size", BUY, FACTS),
-    ("max_gross_exposure", Decimal("0.05001"), Decimal("0.05"), "gross_exposure", BUY, FACTS),
-    ("price_collar", Decimal("0.0002"), Decimal("0.00019"), "price_collar", BUY, FACTS),
-    ("max_orders_per_window", 4, 3, "order_rate", BUY, replace(FACTS, recent_orders=3)),
-    ("max_open_orders", 6, 5, "open_orders", BUY, replace(FACTS, open_orders=FIVE_OPEN)),
+    ("max_order_notional_quote", Decimal(5_001), Decimal("5000.99"), "order_notional", BUY, FACTS),
+    ("max_position_notional_quote", Decimal(5_001), Decimal("5000.99"), "position_size", BUY, FACTS),
+    ("max_position_equity_fraction", Decimal("0.05001"), Decimal("0.05"), "position_size", BUY, FACTS),
+    ("max_gross_exposure_equity_fraction", Decimal("0.05001"), Decimal("0.05"), "gross_exposure", BUY, FACTS),
+    ("price_collar_fraction", Decimal("0.0002"), Decimal("0.00019"), "price_collar", BUY, FACTS),
+    ("max_orders_per_window_count", 4, 3, "order_rate", BUY, replace(FACTS, recent_orders=3)),
+    ("max_open_orders_count", 6, 5, "open_orders", BUY, replace(FACTS, open_orders=FIVE_OPEN)),
     ("require_stop", False, True, "stop_required", WITHOUT_STOP, FACTS),
-    ("max_stop_distance", Decimal("0.05"), Decimal("0.0499"), "stop_required", BUY, FACTS),
-    ("max_daily_loss", Decimal("0.0401"), Decimal("0.04"), "daily_loss", BUY, LOST_FOUR_PERCENT),
-    ("max_drawdown", Decimal("0.0401"), Decimal("0.04"), "peak_drawdown", BUY, LOST_FOUR_PERCENT),
-    ("fee_reserve", Decimal("0.002"), Decimal("0.0021"), "balance", BUY, BARELY_COVERED),
+    ("max_stop_distance_fraction", Decimal("0.05"), Decimal("0.0499"), "stop_required", BUY, FACTS),
+    ("max_daily_loss_fraction", Decimal("0.0401"), Decimal("0.04"), "daily_loss", BUY, LOST_FOUR_PERCENT),
+    ("max_drawdown_fraction", Decimal("0.0401"), Decimal("0.04"), "peak_drawdown", BUY, LOST_FOUR_PERCENT),
+    ("fee_reserve_fraction", Decimal("0.002"), Decimal("0.0021"), "balance", BUY, BARELY_COVERED),
 ]
 
 
@@ -141,17 +141,17 @@ def test_every_limit_is_moved_by_a_test() -> None:
 UNSET_REFUSES = {
     "allowed_symbols": "allowed_symbol",
     "max_quote_age": "fresh_price",
-    "max_order_notional": "order_notional",
-    "max_gross_exposure": "gross_exposure",
-    "price_collar": "price_collar",
-    "max_orders_per_window": "order_rate",
+    "max_order_notional_quote": "order_notional",
+    "max_gross_exposure_equity_fraction": "gross_exposure",
+    "price_collar_fraction": "price_collar",
+    "max_orders_per_window_count": "order_rate",
     "order_rate_window": "order_rate",
-    "max_open_orders": "open_orders",
+    "max_open_orders_count": "open_orders",
     "require_stop": "stop_required",
-    "max_stop_distance": "stop_required",
-    "max_daily_loss": "daily_loss",
-    "max_drawdown": "peak_drawdown",
-    "fee_reserve": "balance",
+    "max_stop_distance_fraction": "stop_required",
+    "max_daily_loss_fraction": "daily_loss",
+    "max_drawdown_fraction": "peak_drawdown",
+    "fee_reserve_fraction": "balance",
 }
 
 
@@ -166,14 +166,14 @@ def test_an_unset_limit_refuses(limit: str) -> None:
 
 
 def test_one_position_limit_is_enough_and_none_refuses() -> None:
-    assert refused_by(Plan(limits=replace(LIMITS, max_position_notional=None))) == []
-    assert refused_by(Plan(limits=replace(LIMITS, max_position_weight=None))) == []
-    neither = replace(LIMITS, max_position_notional=None, max_position_weight=None)
+    assert refused_by(Plan(limits=replace(LIMITS, max_position_notional_quote=None))) == []
+    assert refused_by(Plan(limits=replace(LIMITS, max_position_equity_fraction=None))) == []
+    neither = replace(LIMITS, max_position_notional_quote=None, max_position_equity_fraction=None)
     assert refused_by(Plan(limits=neither)) == ["position_size"]
 
 
 def test_every_limit_is_unset_by_a_test() -> None:
-    unset = set(UNSET_REFUSES) | {"max_position_notional", "max_position_weight"}
+    unset = set(UNSET_REFUSES) | {"max_position_notional_quote", "max_position_equity_fraction"}
     assert unset == {each.name for each in fields(RiskLimits)}
 
 
