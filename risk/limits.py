@@ -22,8 +22,8 @@ class RiskLimits:
     allowed_symbols                     what may be bought
     max_quote_age                       the oldest quote that still counts as the market
     max_order_notional_quote            the value of one entry
-    max_position_notional_quote         the value of one holding with everything pending; one of the two position
-    max_position_equity_fraction        limits may be unset, not both
+    max_position_notional_quote         the value of one holding with everything pending
+    max_position_equity_fraction        the same of equity; one of these two may be unset
     max_gross_exposure_equity_fraction  all holdings and pending entries (at most 1: no leverage)
     price_collar_fraction               how far an order's price may be from the middle of the quote
     max_orders_per_window_count         orders submitted within `order_rate_window`
@@ -32,7 +32,7 @@ class RiskLimits:
     max_stop_distance_fraction          how far that price may be from the entry
     max_daily_loss_fraction             loss of equity since UTC midnight, unrealised included
     max_drawdown_fraction               loss of equity since its peak, unrealised included
-    fee_reserve_fraction                what a buy must leave for fees and slippage, as a fraction of its value
+    fee_reserve_fraction                what a buy must leave for fees and slippage, of its value
 
     Raises ConfigError for a value of the wrong type or outside its range.
     """

@@ -202,7 +202,7 @@ def order_notional(case: Case) -> Breach | None:
 
 
 def position_size(case: Case) -> Breach | None:
-    """The holding with this and all pending buys keeps both position limits, in quote currency and of equity."""
+    """The holding with this and all pending buys keeps both position limits."""
     if not case.buys:
         return None
     limits, account = case.limits, case.facts.account
