@@ -38,15 +38,13 @@ _WINDOW: Final = timedelta(seconds=10)
 
 
 @dataclass(slots=True)
-class WireWorld:
-    """One venue with the desk's account, and strangers who can trade anything."""
+class WireMarket:
+    """One venue with the desk's account, and strangers who can trade anything. Nobody is connected."""
 
     wire: str
     clock: SimulatedClock
     exchange: SimulatedExchange
     server: Running
-    venue: CcxtVenue
-    connection: Connection
 
     def wait(self, seconds: float = 1) -> None:
         """Let time pass for everybody."""
@@ -74,6 +72,23 @@ class WireWorld:
         )
         self.exchange.place(TAKER, order)
 
+    def orders(self, symbol: Symbol = BTC) -> tuple[OrderView, ...]:
+        """Every order the venue ever took from the desk: what its effects are counted by."""
+        return self.exchange.orders(DESK, symbol)
+
+    def held(self) -> dict[Currency, Decimal]:
+        """What the desk's account holds at the venue, free and locked together."""
+        held = self.exchange.balances(DESK)
+        return {currency: each.free + each.locked for currency, each in held.items()}
+
+
+@dataclass(slots=True)
+class WireWorld(WireMarket):
+    """A venue with the desk connected to it."""
+
+    venue: CcxtVenue
+    connection: Connection
+
     def lose_patience(self, seconds: float) -> None:
         """From now on requests time out after so many real seconds: for those that meet a delay."""
         self.venue.line.client.timeout = int(seconds * 1000)
@@ -94,18 +109,9 @@ class WireWorld:
                 return
         raise AssertionError(f"no event came: {stream.last_error}")
 
-    def orders(self, symbol: Symbol = BTC) -> tuple[OrderView, ...]:
-        """Every order the venue ever took from the desk: what its effects are counted by."""
-        return self.exchange.orders(DESK, symbol)
-
-    def held(self) -> dict[Currency, Decimal]:
-        """What the desk's account holds at the venue, free and locked together."""
-        held = self.exchange.balances(DESK)
-        return {currency: each.free + each.locked for currency, each in held.items()}
-
 
 @asynccontextmanager
-async def wire_world(
+async def wire_market(
     wire: str,
     *,
     start: datetime = START,
@@ -113,11 +119,9 @@ async def wire_world(
     price: str = "100",
     funds: Mapping[Currency, Decimal] = FUNDS,
     fee_in: FeeIn = FeeIn.QUOTE,
-    stream: bool = False,
-    patience: float = 30,
     tape: Tape | None = None,
-) -> AsyncIterator[WireWorld]:
-    """A venue that is up, with the desk connected. Requests time out after `patience` real seconds."""
+) -> AsyncIterator[WireMarket]:
+    """A venue that is up, on loopback."""
     clock = SimulatedClock(start)
     policy = replace(
         venue_module(wire).POLICY, fees=one_rate("0.001", "0.001"), fee_in=fee_in, generosity=1000.0
@@ -135,17 +139,43 @@ async def wire_world(
     for stranger in (MAKER, TAKER):  # two, or they would be kept from trading with themselves
         exchange.open_account(stranger, rich)
     async with serve(venue=wire, exchange=exchange, clock=clock) as server:
-        connection = Connection(
-            profile(_NAMES[wire]),
-            KEYS,
-            rest_url=server.url,
-            stream_url=server.url.replace("http", "ws", 1) if stream else None,
-            timeout=timedelta(seconds=patience),
-            paced=False,
-        )
+        yield WireMarket(wire, clock, exchange, server)
+
+
+def connection_to(wire: str, url: str, *, stream: bool = False, patience: float = 30) -> Connection:
+    """How the desk reaches such a venue. Requests time out after `patience` real seconds."""
+    return Connection(
+        profile(_NAMES[wire]),
+        KEYS,
+        rest_url=url,
+        stream_url=url.replace("http", "ws", 1) if stream else None,
+        timeout=timedelta(seconds=patience),
+        paced=False,
+    )
+
+
+@asynccontextmanager
+async def wire_world(
+    wire: str,
+    *,
+    start: datetime = START,
+    instruments: tuple[Instrument, ...] = (INSTRUMENT,),
+    price: str = "100",
+    funds: Mapping[Currency, Decimal] = FUNDS,
+    fee_in: FeeIn = FeeIn.QUOTE,
+    stream: bool = False,
+    patience: float = 30,
+    tape: Tape | None = None,
+) -> AsyncIterator[WireWorld]:
+    """A venue that is up, with the desk connected. Requests time out after `patience` real seconds."""
+    market = wire_market(
+        wire, start=start, instruments=instruments, price=price, funds=funds, fee_in=fee_in, tape=tape
+    )
+    async with market as up:
+        connection = connection_to(wire, up.server.url, stream=stream, patience=patience)
         symbols = tuple(each.symbol for each in instruments)
-        venue = await open_venue(connection, symbols, clock, stream=stream)
-        world = WireWorld(wire, clock, exchange, server, venue, connection)
+        venue = await open_venue(connection, symbols, up.clock, stream=stream)
+        world = WireWorld(wire, up.clock, up.exchange, up.server, venue, connection)
         world.wait_out_the_window()  # nothing of an earlier process can still be on its way
         try:
             yield world
