@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +18,27 @@ class Breach:
 
 
 @dataclass(frozen=True, slots=True)
+class Clip:
+    """A rule that made an order smaller: the quantity it was asked for and the most it allows."""
+
+    rule: str
+    asked: Decimal
+    allowed: Decimal
+
+    def __str__(self) -> str:
+        return f"{self.rule} allows {self.allowed:f} of {self.asked:f}"
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictRecord:
-    """A review on record. `stage` is 1 before the execution trader's tactic is sent, 2 at the desk."""
+    """A review on record. `stage` is 1 before the execution trader's tactic is sent, 2 at the desk.
+
+    `clips` are the rules that let the order through smaller than it was asked for.
+    """
 
     client_id: str
     stage: int
     approved: bool
     breaches: tuple[Breach, ...]
     at: datetime
+    clips: tuple[Clip, ...] = ()

@@ -51,6 +51,7 @@ ALLOWED: Final[tuple[type, ...]] = (
     orders.OrderIntent,
     tactics.Tactic,
     verdicts.Breach,
+    verdicts.Clip,
     verdicts.VerdictRecord,
     AgentReport,
     ModelCall,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from domain.frozen import quick
@@ -62,12 +63,114 @@ class AccountFacts:
 
 @quick
 @dataclass(frozen=True, slots=True)
+class MarketFacts:
+    """The market of the intent's symbol beyond its quote; values in the account's currency.
+
+    `reference` is a price from elsewhere that the quote has to agree with. `bids_quote` and `asks_quote` are
+    what rests on the visible levels of each side, `volume_quote` what was traded in the last 24 hours.
+    `severe_news_at` is when the newest severe headline about the symbol became known; here None says that
+    there was none, while a market that cannot be established is `RiskFacts.market` None.
+    """
+
+    reference: Decimal | None
+    bids_quote: Decimal | None
+    asks_quote: Decimal | None
+    volume_quote: Decimal | None
+    severe_news_at: datetime | None
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class LossFacts:
+    """What was lost before. `streak` counts losing round trips in a row, the newest at `streak_at`.
+
+    `week_start_equity` is the equity when the UTC week (from Monday) began. `last_loss_at` tells when a
+    symbol was last sold at a loss; a symbol that is absent never was.
+    """
+
+    week_start_equity: Decimal
+    streak: int
+    streak_at: datetime | None
+    last_loss_at: Mapping[Symbol, datetime]
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class ScenarioFacts:
+    """One stress scenario. What is held now would lose `loss_quote`, in the account's currency.
+
+    `shock_fraction` is how much of its value the intent's asset would lose, `worst_fraction` how much the
+    asset of the session would lose that loses most: 0.4 is 40 %, and a gain is below zero.
+    """
+
+    name: str
+    loss_quote: Decimal
+    shock_fraction: Decimal
+    worst_fraction: Decimal
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class BookFacts:
+    """How the intent's asset and what is held move together.
+
+    `correlations` are those of the asset with the other symbols of the session. `variance` is that of what
+    is held, in squared account currency per day; `covariance` that of one unit of currency in the asset with
+    what is held; `asset_variance` that of one unit of currency in the asset. `worst_deviation` is the
+    standard deviation of the most restless asset of the session, a fraction per day.
+    """
+
+    correlations: Mapping[Symbol, Decimal]
+    scenarios: tuple[ScenarioFacts, ...]
+    variance: Decimal
+    covariance: Decimal
+    asset_variance: Decimal
+    worst_deviation: Decimal
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class IntentFacts:
+    """An order of the intent's symbol that was sent not long ago. `parent` as in its intent."""
+
+    client_id: str
+    side: Side
+    quantity: Decimal
+    parent: str
+    at: datetime
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class HealthFacts:
+    """How often models were `asked` lately, and how often they `abstained`. A desk without models asks 0."""
+
+    asked: int
+    abstained: int
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class BreakerFacts:
+    """The breakers that concern the intent: how much of its usual size is allowed, and which are open.
+
+    `size_fraction` is in [0, 1]: 1 when all is well, less on probation. A name in `open` forbids entries.
+    """
+
+    size_fraction: Decimal
+    open: tuple[str, ...]
+
+
+@quick
+@dataclass(frozen=True, slots=True)
 class RiskFacts:
     """Everything `review` looks at besides the intent and the limits.
 
     `quote` and `instrument` are those of the intent's symbol. `open_orders` are the other orders that may
     still fill, of every symbol, without the one under review. `recent_orders` counts the orders submitted
-    within `limits.order_rate_window` before now. None means unknown: every rule that needs it refuses.
+    within the limits' rate window before now, `recent_intents` are those of the symbol within the window for
+    duplicates. None means unknown: every rule that needs it refuses. An order that reduces needs none of the
+    facts from `market` on.
     """
 
     halt: HaltState | None
@@ -76,3 +179,9 @@ class RiskFacts:
     quote: Quote | None
     open_orders: tuple[OpenOrderFacts, ...] | None
     recent_orders: int | None
+    market: MarketFacts | None = None
+    losses: LossFacts | None = None
+    book: BookFacts | None = None
+    recent_intents: tuple[IntentFacts, ...] | None = None
+    health: HealthFacts | None = None
+    breakers: BreakerFacts | None = None
