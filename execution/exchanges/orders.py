@@ -85,7 +85,7 @@ def ticket(
 ) -> Ticket:
     """The request for an intent that has no `problems`. `bound` is set for a market buy told as a limit."""
     kind = intent.order_type
-    params: dict[str, Any] = {profile.client_id_key: venue_client_id}
+    params: dict[str, Any] = {**profile.order_params, profile.client_id_key: venue_client_id}
     price = intent.limit_price if kind in WITH_LIMIT else None
     word = "limit" if kind in WITH_LIMIT else "market"
     if intent.post_only:

@@ -57,7 +57,8 @@ class VenueProfile:
     an immediate-or-cancel limit this fraction above the best ask, so that the quantity stays exact.
     `rest` and `streams` are the places in the connector's URL tree that the desk uses, with their paths;
     `testnet_streams` are addresses that the connector lacks. `pace` is how fast the venue may be asked, None
-    leaves that to the connector.
+    leaves that to the connector. `order_params` go with every order: the shortest answer the venue gives, for
+    the desk takes only the order's number from it.
     """
 
     name: str
@@ -80,6 +81,7 @@ class VenueProfile:
     market_buy_bound: Decimal | None = None
     gone_words: tuple[str, ...] = ()
     pace: Pace | None = None
+    order_params: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def live(self) -> bool:
@@ -103,6 +105,7 @@ _BINANCE: Final = VenueProfile(
     page_size=1000,
     gone_words=("-2011", "-2013"),
     pace=Pace(300, 15),  # 6000 weight a minute are 1200 of the connector's cost
+    order_params=MappingProxyType({"newOrderRespType": "ACK"}),
 )
 
 _GATE: Final = VenueProfile(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -41,6 +42,7 @@ class LiveApproval:
             raise ConfigError("a live approval names the venue and who gave it")
 
 
+@lru_cache(maxsize=64)  # asked at every request, of the same few hosts
 def is_loopback(host: str) -> bool:
     """Whether a host name is this machine."""
     if host == "localhost":

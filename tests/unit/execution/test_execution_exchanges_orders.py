@@ -232,3 +232,10 @@ def test_a_stop_elsewhere_or_untold_is_no_stop() -> None:
     assert mismatches(wanted, replace(seen(wanted), terms=None))
     trailing = intent(OrderType.TRAILING_STOP)
     assert mismatches(trailing, replace(seen(trailing), trailing=Decimal("0.02")))
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_binance_is_asked_for_its_shortest_answer(kind: OrderType) -> None:
+    sent = ticket(intent(kind), profile("binance-testnet"), "id")
+    assert sent.params["newOrderRespType"] == "ACK"  # the desk reads the order's number and nothing else
+    assert "newOrderRespType" not in ticket(intent(kind), profile("gate-testnet"), "id").params
