@@ -1,0 +1,1 @@
+"""How a stop is chosen and moved: the plan, its rules, and the round trip they look at."""
