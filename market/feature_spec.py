@@ -63,6 +63,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "donchian_low": Kind("donchian", 1, (_bars(20),)),
     "roc": Kind("roc", 0, (_bars(10, 1),)),
     "vol": Kind("vol", 0, (_bars(24),)),
+    "ewma_vol": Kind("ewma_vol", 0, (_bars(33),)),
     "volume_ratio": Kind("volume_ratio", 0, (_bars(20, 1),)),
 }
 """Every feature that can be named. Prices in quote currency unless said otherwise:
@@ -80,6 +81,7 @@ vwap vwap_day                volume-weighted typical price: of the last bars, an
 donchian_high donchian_low   highest high and lowest low of the last bars, this one included
 roc                          rate of change of the close, percent
 vol                          realized volatility: deviation of log returns per year of 365 days (0.8 = 80 %)
+ewma_vol                     the same, about zero, faded by lambda = 1 - 2 / (bars + 1): RiskMetrics
 volume_ratio                 this bar's volume over the mean volume of the bars before it
 """
 

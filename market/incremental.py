@@ -337,6 +337,24 @@ class _Vol:
         return (self._per_year * sqrt(variance),)
 
 
+class _EwmaVol:
+    """Exponentially weighted squares of log returns (RiskMetrics Technical Document, J.P. Morgan, 1996)."""
+
+    __slots__ = ("_average", "_per_year", "_previous")
+
+    def __init__(self, arguments: Arguments, seconds: int) -> None:
+        self._per_year = YEAR_SECONDS / seconds
+        self._previous = nan
+        self._average = Exponential(int(arguments[0]))
+
+    def push(self, bar: Row) -> tuple[float, ...]:
+        moved = log(bar.close)
+        before, self._previous = self._previous, moved
+        if isnan(before):
+            return (nan,)
+        return (sqrt(self._average.push((moved - before) ** 2) * self._per_year),)
+
+
 class _VolumeRatio:
     __slots__ = ("_before",)
 
@@ -365,6 +383,7 @@ MACHINES: Final[Mapping[str, Callable[[Arguments, int], Machine]]] = {
     "donchian": _Donchian,
     "roc": _Roc,
     "vol": _Vol,
+    "ewma_vol": _EwmaVol,
     "volume_ratio": _VolumeRatio,
 }
 """How to make the machine of a family: from its arguments and the bar length in seconds."""

@@ -155,6 +155,18 @@ def _vol(bars: Bars, arguments: Arguments) -> Outputs:
     return (result,)
 
 
+def _ewma_vol(bars: Bars, arguments: Arguments) -> Outputs:
+    import talib
+
+    result = np.full(len(bars), np.nan)
+    count = int(arguments[0])
+    if len(bars) > count:
+        squares = np.diff(np.log(bars.close)) ** 2
+        per_year = YEAR_SECONDS / bars.timeframe.seconds
+        result[1:] = np.sqrt(talib.EMA(squares, timeperiod=count) * per_year)
+    return (result,)
+
+
 def _volume_ratio(bars: Bars, arguments: Arguments) -> Outputs:
     count = int(arguments[0])
     before = np.full(len(bars), np.nan)
@@ -177,5 +189,6 @@ BATCH: Final[Mapping[str, Callable[[Bars, Arguments], Outputs]]] = {
     "donchian": _donchian,
     "roc": _roc,
     "vol": _vol,
+    "ewma_vol": _ewma_vol,
     "volume_ratio": _volume_ratio,
 }

@@ -90,7 +90,7 @@ class SizingPolicy:
 
     stages                             names out of STAGES, in that order
     volatility_target_annual_fraction  the volatility at which a weight stands as it is
-    volatility_halflife_bars           after so many bars a return counts half
+    volatility_span_bars               of the EWMA: lambda = 1 - 2 / (bars + 1); 33 is RiskMetrics' 0.94
     volatility_max_scale_ratio         the most a quiet market may enlarge a weight; 1: never
     risk_per_trade_equity_fraction     the most a position may lose at its stop
     kelly_fraction                     of the full Kelly bet
@@ -112,7 +112,7 @@ class SizingPolicy:
 
     stages: tuple[str, ...] = ("volatility_target", "drawdown", "risk_per_trade")
     volatility_target_annual_fraction: float = 0.8
-    volatility_halflife_bars: int = 96
+    volatility_span_bars: int = 33
     volatility_max_scale_ratio: float = 1.0
     risk_per_trade_equity_fraction: float = 0.01
     kelly_fraction: float = 0.25
@@ -157,7 +157,7 @@ class SizingPolicy:
 _BOUNDS: Final[Mapping[str, tuple[float, float, bool]]] = {
     # name: lowest, highest, whether the lowest itself is allowed
     "volatility_target_annual_fraction": (0, 10, False),
-    "volatility_halflife_bars": (2, 5_000, True),
+    "volatility_span_bars": (2, 5_000, True),
     "volatility_max_scale_ratio": (1, 4, True),
     "risk_per_trade_equity_fraction": (0, 0.1, False),
     "kelly_fraction": (0, 1, False),

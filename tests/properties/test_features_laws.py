@@ -33,7 +33,7 @@ NAMES = tuple(
         "sma(5)", "ema(7)", "rsi(6)", "macd(3,7,4)", "macd_signal(3,7,4)", "macd_hist(3,7,4)",
         "bbands_upper(6,2)", "bbands_mid(6,2)", "bbands_lower(6,2)", "percent_b(6,2)", "atr(5)", "adx(4)",
         "stoch_k(6,3,2)", "stoch_d(6,3,2)", "obv", "vwap(6)", "vwap_day", "donchian_high(6)",
-        "donchian_low(6)", "roc(4)", "vol(6)", "volume_ratio(5)",
+        "donchian_low(6)", "roc(4)", "vol(6)", "ewma_vol(6)", "volume_ratio(5)",
     )
 )  # fmt: skip
 LONGER = ("ema(3)@4h", "atr(2)@4h", "obv@4h", "vwap_day@4h", "macd(2,3,2)@4h", "vol(2)@4h", "sma(2)@1d")
