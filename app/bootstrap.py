@@ -72,7 +72,8 @@ class Desk:
 def limits_of(settings: Settings) -> RiskLimits:
     """The limits in force: the conservative defaults, what the configuration says, the session's symbols."""
     told: dict[str, object] = {**DEFAULTS, "allowed_symbols": settings.session.symbols}
-    told["max_quote_age"] = settings.max_quote_age()
+    told["max_quote_age_seconds"] = settings.max_quote_age_seconds()
+    told["allow_estimated_prices"] = settings.mode == "paper"
     return RiskLimits.from_mapping({**told, **settings.risk})
 
 

@@ -215,10 +215,12 @@ class Settings(Section):
     def max_age(self) -> timedelta:
         return self.session.timeframe.delta * self.market.max_age_bars
 
-    def max_quote_age(self) -> timedelta:
+    def max_quote_age_seconds(self) -> int:
         """How old a price may be that an order is reviewed on; a venue is asked for one every second."""
         told = self.max_age()
-        return told if self.venue.name == "paper" else min(told, _VENUE_QUOTE_AGE * max(1.0, self.speed))
+        if self.venue.name != "paper":
+            told = min(told, _VENUE_QUOTE_AGE * max(1.0, self.speed))
+        return int(told.total_seconds())
 
 
 class VenueKey(Section):

@@ -9,7 +9,6 @@ and each one's best of three rounds counts.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from time import perf_counter
@@ -131,7 +130,7 @@ def assemble(bars: Bars) -> EventDesk:
         "max_gross_exposure_equity_fraction": 1,
         "max_daily_loss_fraction": "0.99",
         "max_drawdown_fraction": "0.99",
-        "max_quote_age": timedelta(minutes=3),
+        "max_quote_age_seconds": 180,
     }
     limits = RiskLimits.from_mapping(wide)
     feed, clock, journal = TapeFeed(bars, instrument), SimulatedClock(), MemoryJournal()

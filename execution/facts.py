@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -29,7 +29,8 @@ class FactsSource:
         self._portfolio = portfolio
         self._feed = feed
         self._halt = halt
-        self._window = limits.order_rate_window
+        seconds = limits.order_rate_window_seconds
+        self._window = None if seconds is None else timedelta(seconds=seconds)
         self._submitted: deque[datetime] = deque()
         self._account: AccountFacts | None = None
         self._account_version = 0

@@ -72,18 +72,19 @@ def known_account(case: Case) -> Breach | None:
 
 
 def fresh_price(case: Case) -> Breach | None:
-    """The quote is of this symbol, whole, not from the future, and at most `max_quote_age` old."""
-    quote, limit = case.facts.quote, case.limits.max_quote_age
+    """The quote is of this symbol, whole, not from the future, and at most `max_quote_age_seconds` old."""
+    quote, limit = case.facts.quote, case.limits.max_quote_age_seconds
     if quote is None:
         return missing("fresh_price", "the price")
     if limit is None:
-        return unset("fresh_price", "max_quote_age")
+        return unset("fresh_price", "max_quote_age_seconds")
     if quote.symbol != case.intent.symbol:
         return Breach("fresh_price", case.intent.symbol, quote.symbol, "the quote is of another symbol")
     age = case.now - quote.as_of
-    if age > limit or age < _NO_AGE:
-        when = f"{abs(age)} {'old' if age > limit else 'ahead of now'}"
-        return Breach("fresh_price", f"at most {limit} old", when, f"the price is {when}")
+    seconds = age.total_seconds()
+    if seconds > limit or age < _NO_AGE:
+        when = f"{abs(age)} {'old' if seconds > limit else 'ahead of now'}"
+        return Breach("fresh_price", f"at most {limit} s old", when, f"the price is {when}")
     if not (quote.ask >= quote.bid > ZERO and quote.ask.is_finite()):
         return Breach(
             "fresh_price", "0 < bid <= ask", f"{quote.bid} / {quote.ask}", "the quote is crossed or empty"
@@ -294,22 +295,24 @@ def price_collar(case: Case) -> Breach | None:
 
 
 def order_rate(case: Case) -> Breach | None:
-    """At most `max_orders_per_window_count` orders within `order_rate_window`, this one included."""
+    """At most `max_orders_per_window_count` orders within `order_rate_window_seconds`, this one included."""
     if case.reduces:
         return None
     limit, window, recent = (
         case.limits.max_orders_per_window_count,
-        case.limits.order_rate_window,
+        case.limits.order_rate_window_seconds,
         case.facts.recent_orders,
     )
     if limit is None or window is None:
-        return unset("order_rate", "max_orders_per_window_count" if limit is None else "order_rate_window")
+        return unset(
+            "order_rate", "max_orders_per_window_count" if limit is None else "order_rate_window_seconds"
+        )
     if recent is None:
         return missing("order_rate", "how many orders were just sent")
     if recent < limit:
         return None
     return Breach(
-        "order_rate", f"{limit} in {window}", str(recent), f"{recent} orders were sent within {window}"
+        "order_rate", f"{limit} in {window} s", str(recent), f"{recent} orders were sent within {window} s"
     )
 
 

@@ -46,8 +46,8 @@ def hold_in_words(intent: OrderIntent, facts: RiskFacts, limits: RiskLimits) -> 
     assert instrument is not None
     assert quote is not None
     assert orders is not None
-    assert limits.max_quote_age is not None
-    assert timedelta(0) <= NOW - quote.as_of <= limits.max_quote_age
+    assert limits.max_quote_age_seconds is not None
+    assert timedelta(0) <= NOW - quote.as_of <= timedelta(seconds=limits.max_quote_age_seconds)
     assert instrument.symbol == intent.symbol == quote.symbol
     held = account.positions[BTC].quantity if BTC in account.positions else Decimal(0)
     sales = [each for each in orders if each.symbol == BTC and each.side is Side.SELL and not each.is_stop]
@@ -235,7 +235,7 @@ TIGHTER: dict[str, Any] = {
     "max_stop_distance_fraction": lambda value: value / 2,
     "max_daily_loss_fraction": lambda value: value / 2,
     "max_drawdown_fraction": lambda value: value / 2,
-    "max_quote_age": lambda value: value / 2,
+    "max_quote_age_seconds": lambda value: max(1, value // 2),
     "max_orders_per_window_count": lambda value: max(1, value - 1),
     "max_open_orders_count": lambda value: max(1, value - 1),
     "require_stop": lambda value: True,

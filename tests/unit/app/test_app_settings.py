@@ -135,8 +135,8 @@ def test_the_mode_follows_the_venue(told: dict[str, object], mode: str, kind: st
 
 
 def test_a_price_of_a_venue_is_old_after_a_minute() -> None:
-    assert load().max_quote_age() == timedelta(minutes=45)
-    assert load(overrides={"venue": {"name": "gate-testnet"}}).max_quote_age() == timedelta(minutes=1)
+    assert load().max_quote_age_seconds() == 45 * 60
+    assert load(overrides={"venue": {"name": "gate-testnet"}}).max_quote_age_seconds() == 60
 
 
 def test_the_address_of_a_venue_is_not_what_a_session_is() -> None:

@@ -52,7 +52,7 @@ ROOMY = RiskLimits.from_mapping(
         "max_position_equity_fraction": "1",
         "max_gross_exposure_equity_fraction": "1",
         "price_collar_fraction": "0.5",
-        "max_quote_age": "1d",
+        "max_quote_age_seconds": 86_400,
     }
 )
 

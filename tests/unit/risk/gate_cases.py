@@ -57,14 +57,14 @@ FACTS = RiskFacts(
 )
 LIMITS = RiskLimits(
     allowed_symbols=frozenset({BTC, ETH}),
-    max_quote_age=timedelta(seconds=30),
+    max_quote_age_seconds=30,
     max_order_notional_quote=Decimal(10_000),
     max_position_notional_quote=Decimal(30_000),
     max_position_equity_fraction=Decimal("0.3"),
     max_gross_exposure_equity_fraction=Decimal("0.8"),
     price_collar_fraction=Decimal("0.02"),
     max_orders_per_window_count=10,
-    order_rate_window=timedelta(minutes=1),
+    order_rate_window_seconds=60,
     max_open_orders_count=5,
     require_stop=True,
     max_stop_distance_fraction=Decimal("0.1"),

@@ -98,6 +98,8 @@ def test_a_refusal_without_a_reason_cannot_be_made() -> None:
         Refused(BUY, (), NOW)
 
 
+LIMIT_NAMES = [each.name for each in fields(RiskLimits)]
+
 # A limit, the value that just lets the order through, the next that does not, and the rule that says so.
 LOST_FOUR_PERCENT = account(
     equity=Decimal(96_000), day_start_equity=Decimal(100_000), peak_equity=Decimal(100_000)
@@ -106,7 +108,7 @@ BARELY_COVERED = account(free={USDT: Decimal("5011.002")})  # 5,001 and 0.2 % on
 WITHOUT_STOP = replace(BUY, protective_stop=None)
 MOVED: list[tuple[str, Any, Any, str, OrderIntent, RiskFacts]] = [
     ("allowed_symbols", frozenset({BTC}), frozenset({ETH}), "allowed_symbol", BUY, FACTS),
-    ("max_quote_age", timedelta(seconds=20), timedelta(seconds=19), "fresh_price", BUY, FACTS),
+    ("max_quote_age_seconds", 20, 19, "fresh_price", BUY, FACTS),
     ("max_order_notional_quote", Decimal(5_001), Decimal("5000.99"), "order_notional", BUY, FACTS),
     ("max_position_notional_quote", Decimal(5_001), Decimal("5000.99"), "position_size", BUY, FACTS),
     ("max_position_equity_fraction", Decimal("0.05001"), Decimal("0.05"), "position_size", BUY, FACTS),
@@ -134,18 +136,18 @@ def test_moving_this_limit_is_noticed(
 
 def test_every_limit_is_moved_by_a_test() -> None:
     # The window's length is counted where the orders are: the gate only refuses when it is unset (below).
-    moved = {each[0] for each in MOVED} | {"order_rate_window"}
-    assert moved == {each.name for each in fields(RiskLimits)}
+    moved = {each[0] for each in MOVED} | {"order_rate_window_seconds"}
+    assert moved == {name for name in LIMIT_NAMES if getattr(LIMITS, name) is not None}
 
 
 UNSET_REFUSES = {
     "allowed_symbols": "allowed_symbol",
-    "max_quote_age": "fresh_price",
+    "max_quote_age_seconds": "fresh_price",
     "max_order_notional_quote": "order_notional",
     "max_gross_exposure_equity_fraction": "gross_exposure",
     "price_collar_fraction": "price_collar",
     "max_orders_per_window_count": "order_rate",
-    "order_rate_window": "order_rate",
+    "order_rate_window_seconds": "order_rate",
     "max_open_orders_count": "open_orders",
     "require_stop": "stop_required",
     "max_stop_distance_fraction": "stop_required",
@@ -174,7 +176,7 @@ def test_one_position_limit_is_enough_and_none_refuses() -> None:
 
 def test_every_limit_is_unset_by_a_test() -> None:
     unset = set(UNSET_REFUSES) | {"max_position_notional_quote", "max_position_equity_fraction"}
-    assert unset == {each.name for each in fields(RiskLimits)}
+    assert unset == {name for name in LIMIT_NAMES if getattr(LIMITS, name) is not None}
 
 
 def test_limits_that_were_never_set_refuse_everything() -> None:
