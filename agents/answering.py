@@ -14,7 +14,7 @@ from domain.orders import TERMINAL
 
 HELP: Final = (
     "Ask about: status, positions, orders, profit, decisions, limits, halt, or why (`why BTC`, `why <id>`).\n"
-    "Tell it to: pause (at once), stop, resume, panic (these ask first; say for example `confirm resume`)."
+    "Tell it to: pause or stop (at once), panic (asks first; say `confirm panic`). It cannot resume."
 )
 _MEANS: Final = {
     HaltState.ACTIVE: "Trading is on",
@@ -82,7 +82,7 @@ def _status(status: StatusFacts, positions: Sequence[PositionFacts]) -> str:
 
 
 def _halt(halt: HaltFacts) -> str:
-    latched = " It is latched: resume needs a confirmation." if halt.latched else ""
+    latched = " It is latched: desk resume --confirm --reason lifts it." if halt.latched else ""
     if halt.state is HaltState.ACTIVE:
         return f"{_MEANS[halt.state]}."
     return f"{_MEANS[halt.state]}. Set by {halt.by} at {halt.at:%Y-%m-%d %H:%M} UTC: {halt.reason}.{latched}"

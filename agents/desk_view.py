@@ -17,7 +17,7 @@ from llm.calls import ModelCall
 
 
 class DeskAction(StrEnum):
-    """What an operator can tell the desk to do. RESUME and PANIC change what it may do most."""
+    """What an operator can ask the desk to do. RESUME is recognised, and not done from a chat."""
 
     PAUSE = "pause"
     STOP = "stop"

@@ -32,10 +32,13 @@ _MAX_PENDING: Final = 16
 _MAX_QUESTION: Final = 2_000
 _MAX_RECORD: Final = 4_000
 
+NO_RESUME: Final = (
+    'The chat cannot lift a halt. A person does it, with a reason: desk resume --confirm --reason "...".'
+)
+
 _SUMMARIES: Final = {
     DeskAction.PAUSE: "Pause trading: positions can then only get smaller.",
     DeskAction.STOP: "Stop making decisions. Positions and their stops stay.",
-    DeskAction.RESUME: "Resume trading, and lift a latch if there is one.",
     DeskAction.PANIC: "Cancel entries, sell every position at market, and latch the desk halted.",
 }
 
@@ -50,7 +53,7 @@ class ToolStep(AnswerModel):
 class ProposedStep(AnswerModel):
     """An action the model thinks the person asked for; `arguments` only for submit_intent."""
 
-    name: Literal["pause", "stop", "resume", "panic", "submit_intent"]
+    name: Literal["pause", "stop", "panic", "submit_intent"]
     arguments: str | None
 
 
@@ -104,8 +107,13 @@ class Operator:
     async def _command(
         self, action: DeskAction, confirmed: bool, question: str, desk: DeskView, by: str
     ) -> Reply:
-        """A pause is done at once, because it only makes the desk safer; the others ask first."""
-        if action is DeskAction.PAUSE or confirmed:
+        """A pause and a stop only make the desk safer: done at once. A panic sells, so it asks first.
+
+        The chat lifts nothing: words in a chat can be pasted, quoted or made up.
+        """
+        if action is DeskAction.RESUME:
+            return Reply(NO_RESUME, "baseline")
+        if action is not DeskAction.PANIC or confirmed:
             told = await desk.act(action, reason=f"chat: {quote(question)}", by=by, confirm=confirmed)
             return Reply(told, "baseline", done=action.value)
         pending = Pending(action.value, action.value, _SUMMARIES[action])

@@ -60,12 +60,16 @@ _TAIL: Final = r"(?:\s+(?:now|please|immediately))*\s*[.!]*"
 _COMMANDS: Final = {
     action: re.compile(rf"/?{_POLITE}(?P<confirm>confirm\s+)?(?:{words}){_OBJECT}{_TAIL}", re.IGNORECASE)
     for action, words in (
-        (DeskAction.PAUSE, r"pause|hold"),
-        (DeskAction.STOP, r"stop|halt"),
+        (
+            DeskAction.PAUSE,
+            r"pause|hold(?:\s+on)?|freeze|no\s+(?:new|more)\s+(?:risk|trades|orders|positions)",
+        ),
+        (DeskAction.STOP, r"(?:emergency\s+)?stop|halt|abort"),
         (DeskAction.RESUME, r"resume|unpause|continue|start(?:\s+again)?"),
         (
             DeskAction.PANIC,
-            r"panic|flatten|close\s+all(?:\s+positions)?|sell\s+(?:all|everything)|kill\s*switch",
+            r"panic|flatten|liquidate|(?:go|get)\s+flat|get\s+(?:me\s+)?out(?:\s+of)?|kill\s*switch|"
+            r"(?:close|sell|exit)\s+(?:it\s+all|all|everything)(?:\s+(?:my\s+)?positions)?",
         ),
     )
 }

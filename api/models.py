@@ -18,10 +18,10 @@ class HaltRequest(Model):
 
 
 class ResumeRequest(Model):
-    """`confirm` lifts a latch, which panic and the breakers set."""
+    """`confirm` lifts the latch that every halt sets; `reason` says why that is right."""
 
     confirm: bool = False
-    reason: Line = "asked for by the operator"
+    reason: Line
 
 
 class ChatRequest(Model):

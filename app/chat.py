@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from agents.asking import DEFAULT_DEADLINE
 from agents.desk_view import DeskAction
-from agents.operator import Operator
+from agents.operator import NO_RESUME, Operator
 from app.decision_views import DecisionSummary
 from app.explaining import decision_lines, explanation, explanation_lines, record_of
 from app.session import SessionRun
 from app.viewing import evidence_view
 from app.views import ChatReply, OrderView, PositionView, ProposedAction, Status
+from domain.errors import ConfigError
 from domain.orders import Origin
 from execution.ids import OwnIds
 from tools.context import ToolContext
@@ -56,6 +57,8 @@ class LiveView:
         return "\n".join(explanation_lines(told))
 
     async def act(self, action: DeskAction, *, reason: str, by: str, confirm: bool) -> str:
+        if action.value == "resume":
+            raise ConfigError(NO_RESUME)
         halt = await self._run.halt(action.value, reason=reason, by=by, confirm=confirm)
         return str(self._run.describe(halt)["message"])
 

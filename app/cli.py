@@ -264,12 +264,12 @@ def halt(
 
 @app.command()
 def resume(
-    confirm: Annotated[bool, typer.Option("--confirm", help="Lift a latched halt, after a panic.")] = False,
-    reason: _Reason = "operator",
+    reason: Annotated[str, typer.Option(help="What you looked at; it is kept in the journal.")],
+    confirm: Annotated[bool, typer.Option("--confirm", help="Lift the latch that every halt sets.")] = False,
     home: _Home = None,
     json: _Json = False,
 ) -> None:
-    """Trade again after a pause or a stop."""
+    """Trade again after a pause, a stop or a panic: a person says why, and confirms it."""
     from app.commands.halting import request_halt
 
     request_halt(home, json, "resume", reason=reason, confirm=confirm)

@@ -51,7 +51,7 @@ class SessionRun:
     async def start(self) -> tuple[str, ...]:
         """Say that the session begins; after a stop or crash, settle the fate of every order first.
 
-        Returns what the reconciliation found. A latched panic is carried out before any decision.
+        Returns what the reconciliation found. A panic is carried out before any decision.
         """
         desk = self.desk
         at = desk.clock.now()
@@ -72,7 +72,7 @@ class SessionRun:
         self._drop_old_orders()
         found = await self._settle()
         self.state = "running"
-        if desk.halts.current.latched and desk.portfolio.positions:
+        if desk.halts.current.flatten and desk.portfolio.positions:
             await self._flatten_now(desk.halts.current.reason)
         return found
 

@@ -17,10 +17,15 @@ class HaltState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """The state, who set it, why and when. `latched` needs an explicit confirmation to lift."""
+    """The state, who set it, why and when.
+
+    `latched` needs an explicit confirmation to lift. `flatten`: everything is to be sold, also by the next desk
+    that starts with it.
+    """
 
     state: HaltState
     reason: str
     by: str
     at: datetime
     latched: bool = False
+    flatten: bool = False

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import assert_never
 
 from domain.clock import require_utc
-from domain.errors import InvalidTransition
+from domain.errors import ConfigError, InvalidTransition
 from domain.halt import Halt, HaltState
 
 
@@ -15,7 +15,7 @@ class HaltSwitch:
     """Whether the desk may trade. Only `resume` makes it freer; the rest keeps it or makes it stricter.
 
     Each call returns the state in force afterwards, which is the old one (same object) when nothing changed,
-    so that a caller can tell whether there is something to journal.
+    so that a caller can tell whether there is something to journal. Every halt latches.
     """
 
     __slots__ = ("_halt",)
@@ -34,23 +34,30 @@ class HaltSwitch:
 
     def pause(self, *, reason: str, by: str, at: datetime) -> Halt:
         """No new risk: REDUCING. Does not lift a halt."""
-        return self._tighten(Halt(HaltState.REDUCING, reason, by, require_utc(at)))
+        return self._tighten(Halt(HaltState.REDUCING, reason, by, require_utc(at), latched=True))
 
     def stop(self, *, reason: str, by: str, at: datetime) -> Halt:
-        """No decisions: HALTED. Does not unlatch a panic."""
-        return self._tighten(Halt(HaltState.HALTED, reason, by, require_utc(at)))
-
-    def panic(self, *, reason: str, by: str, at: datetime) -> Halt:
-        """HALTED and latched: only a confirmed `resume` lifts it."""
+        """No decisions: HALTED. Does not take back a panic."""
         return self._tighten(Halt(HaltState.HALTED, reason, by, require_utc(at), latched=True))
 
+    def panic(self, *, reason: str, by: str, at: datetime) -> Halt:
+        """HALTED, and everything is to be sold."""
+        return self._tighten(Halt(HaltState.HALTED, reason, by, require_utc(at), latched=True, flatten=True))
+
     def resume(self, *, reason: str, by: str, at: datetime, confirm: bool = False) -> Halt:
-        """Trade again: ACTIVE. Raises InvalidTransition for a latched halt unless `confirm` is True."""
-        if self._halt.state is HaltState.ACTIVE:
-            return self._halt
-        if self._halt.latched and confirm is not True:
+        """Trade again: ACTIVE, with the reason of whoever answers for it.
+
+        Raises ConfigError when the reason is empty, InvalidTransition for a latched halt unless `confirm` is
+        True; then nothing has changed.
+        """
+        old = self._halt
+        if old.state is HaltState.ACTIVE:
+            return old
+        if not reason.strip():
+            raise ConfigError("a halt is lifted with a reason", fix="Say what was looked at (--reason)")
+        if old.latched and confirm is not True:
             raise InvalidTransition(
-                f"the desk was halted by {self._halt.by} ({self._halt.reason}) and the halt is latched",
+                f"the desk was {old.state} by {old.by} ({old.reason}) and that is latched",
                 fix="Confirm to resume (--confirm)",
             )
         self._halt = Halt(HaltState.ACTIVE, reason, by, require_utc(at))
@@ -58,20 +65,20 @@ class HaltSwitch:
 
     def _tighten(self, wanted: Halt) -> Halt:
         old = self._halt
-        if _strictness(wanted.state) > _strictness(old.state):
-            self._halt = replace(wanted, latched=wanted.latched or old.latched)
-        elif wanted.latched and not old.latched:
+        if _strictness(wanted) > _strictness(old):
             self._halt = wanted
+        elif not old.latched and old.state is not HaltState.ACTIVE:
+            self._halt = replace(old, latched=True)
         return self._halt
 
 
-def _strictness(state: HaltState) -> int:
-    match state:
+def _strictness(halt: Halt) -> tuple[int, bool]:
+    match halt.state:
         case HaltState.ACTIVE:
-            return 0
+            return 0, False
         case HaltState.REDUCING:
-            return 1
+            return 1, halt.flatten
         case HaltState.HALTED:
-            return 2
+            return 2, halt.flatten
         case _:
-            assert_never(state)
+            assert_never(halt.state)

@@ -92,7 +92,7 @@ def show_status(option: Path | None, as_json: bool) -> None:
     print(seen.age())
     state = "active" if halt is None else f"{halt.state} ({halt.reason}, by {halt.by})"
     if halt is not None and halt.latched:
-        state += ", latched: desk resume --confirm lifts it"
+        state += ", latched: desk resume --confirm --reason ... lifts it"
     print_pairs(
         {
             "session": f"{session.started.session} ({session.started.mode})",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.desk_view import DeskAction
-from agents.operator import Operator
+from agents.operator import NO_RESUME, Operator
 from app import control
 from app.commands.halting import keep_halt
 from app.commands.reading import Reading, account_of, read
@@ -20,7 +20,7 @@ from app.settings import home_folder, load
 from app.viewing import halt_view, order_view, position_views, stops_of
 from app.views import AccountView, HaltView, OrderView, PositionView
 from domain.clock import EPOCH
-from domain.errors import DeskError, NotRunning
+from domain.errors import ConfigError, DeskError, NotRunning
 from domain.halt import Halt, HaltState
 from memory.database import open_database
 from memory.records import RecordStore
@@ -181,6 +181,8 @@ class JournalView:
             engine.dispose()
 
     async def act(self, action: DeskAction, *, reason: str, by: str, confirm: bool) -> str:
+        if action.value == "resume":
+            raise ConfigError(NO_RESUME)
         home = self._seen.home
         if self._seen.live:
             told = await asyncio.to_thread(

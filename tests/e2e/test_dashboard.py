@@ -210,6 +210,8 @@ async def test_panic_flattens_latches_and_resume_wants_more_than_a_click(phone: 
     submit = page.locator("dialog.confirm button[type=submit]")
     await expect(submit).to_be_disabled()
     await page.check("dialog.confirm input[type=checkbox]")
+    await expect(submit).to_be_disabled()
+    await page.fill("dialog.confirm input:not([type=checkbox])", "the flash crash is over")
     await submit.click()
     await expect(page.locator("#halt-state")).to_have_text("Active")
     assert [action for action, _, _ in phone.desk.halts] == ["panic", "resume"]

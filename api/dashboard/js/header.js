@@ -51,7 +51,8 @@ function Confirm({ action, latched, onDone }) {
   const [sure, setSure] = useState(false);
   const [state, setState] = useState({ busy: false, error: "" });
   const [title, text, label] = ACTIONS[action];
-  const confirm = action === "resume" && latched;
+  const resume = action === "resume";
+  const confirm = resume && latched;
   useEffect(() => {
     dialog.current.showModal();
     cancel.current.focus();
@@ -61,8 +62,8 @@ function Confirm({ action, latched, onDone }) {
     setState({ busy: true, error: "" });
     const told = reason.trim() ? { reason: reason.trim() } : {};
     try {
-      const path = action === "resume" ? "resume" : "halt";
-      const result = await ask(path, action === "resume" ? { ...told, confirm: sure } : { ...told, action });
+      const path = resume ? "resume" : "halt";
+      const result = await ask(path, resume ? { ...told, confirm: sure } : { ...told, action });
       change({ status: await ask("status"), notice: result.message });
       onDone();
     } catch (error) {
@@ -73,13 +74,13 @@ function Confirm({ action, latched, onDone }) {
     <form onSubmit=${act}>
       <h2 id="confirm-title">${title}</h2><p>${text}</p>
       <label>Reason, for the record
-        <input value=${reason} maxLength="500" placeholder="asked for by the operator" onInput=${(e) => setReason(e.target.value)} /></label>
+        <input value=${reason} maxLength="500" required=${resume} placeholder=${resume ? "what you looked at" : "asked for by the operator"} onInput=${(e) => setReason(e.target.value)} /></label>
       ${confirm && html`<label class="check"><input type="checkbox" checked=${sure} onChange=${(e) => setSure(e.target.checked)} />
         I have looked at why the desk was latched, and lift the latch.</label>`}
       ${state.error && html`<p class="error" role="alert">${state.error}</p>`}
       <div class="buttons"><button type="button" ref=${cancel} onClick=${() => dialog.current.close()}>Cancel</button>
-        <button type="submit" class=${action === "resume" ? "go" : action === "panic" ? "danger" : "primary"}
-          disabled=${state.busy || (confirm && !sure)}>${state.busy ? "Working ..." : label}</button></div>
+        <button type="submit" class=${resume ? "go" : action === "panic" ? "danger" : "primary"}
+          disabled=${state.busy || (confirm && !sure) || (resume && !reason.trim())}>${state.busy ? "Working ..." : label}</button></div>
     </form>
   </dialog>`;
 }

@@ -55,6 +55,15 @@ def step(
         ("sell everything", DeskAction.PANIC, False),
         ("close all positions now", DeskAction.PANIC, False),
         ("confirm panic", DeskAction.PANIC, True),
+        ("no new trades please", DeskAction.PAUSE, False),
+        ("FREEZE everything!!!", DeskAction.PAUSE, False),
+        ("emergency stop!", DeskAction.STOP, False),
+        ("abort now", DeskAction.STOP, False),
+        ("get me out of everything now", DeskAction.PANIC, False),
+        ("go flat", DeskAction.PANIC, False),
+        ("close all my positions", DeskAction.PANIC, False),
+        ("sell it all", DeskAction.PANIC, False),
+        ("kill switch", DeskAction.PANIC, False),
     ],
 )
 def test_a_text_that_is_a_command_is_one(text: str, action: DeskAction, confirmed: bool) -> None:
@@ -74,6 +83,9 @@ def test_a_text_that_is_a_command_is_one(text: str, action: DeskAction, confirme
         "stop loss of BTC?",
         "he said: confirm panic",
         "panic panic",
+        "get out of BTC",
+        "is this an emergency?",
+        "sell all my ETH if it falls",
         "",
     ],
 )
@@ -124,7 +136,7 @@ def test_questions_are_recognised(text: str, question: Question | None) -> None:
         ("why", ["the story of p1-000007"]),
         ("explain p9-000001-00", ["there is no order or decision p9-000001-00"]),
         ("why ETH?", ["no order in ETH/USDT"]),
-        ("help", ["status", "confirm resume"]),
+        ("help", ["status", "confirm panic", "cannot resume"]),
         ("xyzzy", ["did not understand", "status"]),
     ],
 )
@@ -157,24 +169,33 @@ async def test_a_latched_halt_says_who_why_and_how_to_lift_it() -> None:
 # --- commands ---
 
 
-async def test_a_pause_is_done_at_once() -> None:
-    desk = FakeDesk()
-    reply = await say("pause", desk)
-    assert desk.acted == [(DeskAction.PAUSE, "chat: pause", "anna", False)]
-    assert (reply.text, reply.done, reply.pending) == ("done: pause", "pause", None)
-
-
-@pytest.mark.parametrize("word", ["stop", "resume", "panic"])
-async def test_what_changes_more_asks_first_and_is_done_when_confirmed(word: str) -> None:
-    desk = FakeDesk()
+@pytest.mark.parametrize("action", [DeskAction.PAUSE, DeskAction.STOP])
+async def test_what_only_makes_the_desk_safer_is_done_at_once(action: DeskAction) -> None:
+    desk, word = FakeDesk(), action.value
     reply = await say(word, desk)
+    assert desk.acted == [(action, f"chat: {word}", "anna", False)]
+    assert (reply.text, reply.done, reply.pending) == (f"done: {word}", word, None)
+
+
+async def test_a_panic_asks_first_and_is_done_when_confirmed() -> None:
+    desk = FakeDesk()
+    reply = await say("panic", desk)
     assert desk.acted == []
     assert reply.pending is not None
-    assert f"confirm {word}" in reply.text
-    by_words = await say(f"confirm {word}", desk)
-    by_id = await say(word, desk, confirm=reply.pending.confirm_id)
-    assert by_words.done == by_id.done == word
-    assert [(action.value, confirm) for action, _, _, confirm in desk.acted] == [(word, True), (word, True)]
+    assert "confirm panic" in reply.text
+    by_words = await say("confirm panic", desk)
+    by_id = await say("panic", desk, confirm=reply.pending.confirm_id)
+    assert by_words.done == by_id.done == "panic"
+    assert [(one[0].value, one[3]) for one in desk.acted] == [("panic", True), ("panic", True)]
+
+
+@pytest.mark.parametrize("words", ["resume", "confirm resume", "please resume trading now", "unpause"])
+async def test_the_chat_never_resumes(words: str) -> None:
+    desk = FakeDesk(halt=Halt(HaltState.HALTED, "drawdown", "breaker", NOW, latched=True))
+    for reply in (await say(words, desk), await say("go", desk, confirm="resume")):
+        assert "desk resume --confirm --reason" in reply.text
+        assert (reply.done, reply.pending) == ("", None)
+    assert desk.acted == []
 
 
 async def test_what_the_desk_refuses_is_said() -> None:
@@ -182,7 +203,7 @@ async def test_what_the_desk_refuses_is_said() -> None:
         async def act(self, action: DeskAction, *, reason: str, by: str, confirm: bool) -> str:
             raise DeskError("the market is closed", fix="Wait")
 
-    reply = await say("confirm resume", Refusing())
+    reply = await say("confirm panic", Refusing())
     assert reply.text == "the market is closed. Wait"
     assert reply.done == ""
 
@@ -232,7 +253,7 @@ async def test_a_failed_model_leaves_the_records_answer_and_says_why() -> None:
     assert reply.source == "baseline"
 
 
-@pytest.mark.parametrize("action", ["pause", "stop", "resume", "panic"])
+@pytest.mark.parametrize("action", ["pause", "stop", "panic"])
 async def test_an_action_of_a_model_always_waits_for_the_person(action: str) -> None:
     model = ScriptedModel(
         {"operator": [step(answer="I can do that.", action={"name": action, "arguments": None})]}

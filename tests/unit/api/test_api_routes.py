@@ -116,7 +116,8 @@ async def test_bad_input_is_named_in_one_line(client: httpx.AsyncClient, path: s
         ("halt", {}, "action"),
         ("halt", {"action": "stop", "force": True}, "force"),
         ("halt", {"action": "stop", "reason": " "}, "reason"),
-        ("resume", {"confirm": "maybe"}, "confirm"),
+        ("resume", {"confirm": "maybe", "reason": "checked"}, "confirm"),
+        ("resume", {"confirm": True}, "reason"),
         ("chat", {"text": ""}, "text"),
         ("chat", {"text": "x" * 4001}, "text"),
         ("chat", {"text": 5}, "text"),
@@ -207,7 +208,9 @@ async def test_panic_reports_flat_and_its_latch_wants_confirmation(
     told = (await client.post("/api/v1/halt", json={"action": "panic"})).json()
     assert (told["flat"], told["halt"]["latched"]) == (True, True)
     assert (await client.get("/api/v1/positions")).json() == []
-    refused = await client.post("/api/v1/resume", json={})
+    for reasonless in ({"confirm": True}, {"confirm": True, "reason": " "}):
+        assert (await client.post("/api/v1/resume", json=reasonless)).status_code == 422
+    refused = await client.post("/api/v1/resume", json={"reason": "checked"})
     assert refused.status_code == 409
     assert refused.json() == {"error": "the halt is latched", "fix": "Say why it is safe, and confirm"}
     lifted = await client.post("/api/v1/resume", json={"confirm": True, "reason": "checked"})

@@ -208,19 +208,23 @@ async def test_the_service_tells_what_the_desk_knows() -> None:
     assert order.client_id in why.text
 
 
-async def test_the_chat_acts_only_when_confirmed() -> None:
+async def test_the_chat_sells_only_when_confirmed_and_never_resumes() -> None:
     run = _run()
     records = run.desk.context.records
     assert isinstance(records, MemoryRecords)
     service = LiveDesk(run, records, Activity(run.desk.tools, None))
     await run.start()
     await run.advance()
-    asked = await service.chat("stop trading", confirm=None, by="test")
+    asked = await service.chat("sell everything", confirm=None, by="test")
     assert asked.proposed is not None
     assert run.desk.halts.state() is HaltState.ACTIVE
-    await service.chat("stop trading", confirm=asked.proposed.confirm_id, by="test")
-    assert run.desk.halts.state() is HaltState.HALTED
-    assert run.desk.halts.current.by == "test"
+    await service.chat("sell everything", confirm=asked.proposed.confirm_id, by="test")
+    halt = run.desk.halts.current
+    assert (halt.state, halt.flatten, halt.by) == (HaltState.HALTED, True, "test")
+    for words in ("resume", "confirm resume"):
+        await service.chat(words, confirm=None, by="test")
+        await service.chat("yes", confirm="resume", by="test")
+    assert run.desk.halts.current is halt
 
 
 async def test_a_listener_that_fails_is_dropped_and_the_desk_goes_on() -> None:

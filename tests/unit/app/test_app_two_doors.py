@@ -128,8 +128,11 @@ def test_a_halt_outlives_the_desk_and_a_latch_wants_a_confirmation(
     idle = desk("run", *market, "--speed", "max", "--bars", "50", "--new", "--json").told
     assert (idle["bars"], idle["cycles"], idle["orders"]) == (50, 0, 0)
     assert desk("panic", "--json").told["latched"] is True
-    refused = desk("resume")
+    refused = desk("resume", "--reason", "looked at it")
     assert refused.code == 1
     assert "--confirm" in refused.err
-    assert desk("resume", "--confirm").code == 0
+    assert desk("resume", "--confirm").code == 4
+    assert desk("resume", "--confirm", "--reason", "  ").code == 4
+    assert desk("status", "--json").told["halt"]["state"] == "halted"
+    assert desk("resume", "--confirm", "--reason", "looked at it").code == 0
     assert desk("status", "--json").told["halt"]["state"] == "active"

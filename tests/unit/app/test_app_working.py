@@ -278,7 +278,7 @@ async def test_a_sale_on_a_desk_that_stands_still_says_that_it_waits(stage: Stag
     await stage.run.advance()
     assert "no part is sent before desk resume" in sold["message"]
     assert stage.children(sold["algorithm_id"]) == []
-    await stage.run.halt("resume", reason="r", by="test")
+    await stage.run.halt("resume", reason="r", by="test", confirm=True)
     await stage.run.advance()
     assert len(stage.children(sold["algorithm_id"])) == 1
 

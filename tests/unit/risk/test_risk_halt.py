@@ -1,4 +1,4 @@
-"""Only a resume makes the desk freer, and a latched halt only lifts when someone confirms it."""
+"""Only a resume makes the desk freer: confirmed, and with the reason of whoever answers for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.errors import InvalidTransition
+from domain.errors import ConfigError, InvalidTransition
 from domain.halt import Halt, HaltState
 from risk.halt import HaltSwitch
 
@@ -15,9 +15,9 @@ AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LATER = AT + timedelta(minutes=1)
 STATES: dict[str, Halt] = {
     "active": Halt(HaltState.ACTIVE, "started", "system", AT),
-    "reducing": Halt(HaltState.REDUCING, "lunch", "anna", AT),
-    "halted": Halt(HaltState.HALTED, "done", "anna", AT),
-    "latched": Halt(HaltState.HALTED, "fire", "anna", AT, latched=True),
+    "reducing": Halt(HaltState.REDUCING, "lunch", "anna", AT, latched=True),
+    "halted": Halt(HaltState.HALTED, "done", "anna", AT, latched=True),
+    "panicking": Halt(HaltState.HALTED, "fire", "anna", AT, latched=True, flatten=True),
 }
 ASK: dict[str, Callable[[HaltSwitch], Halt]] = {
     "pause": lambda switch: switch.pause(reason="why", by="ben", at=LATER),
@@ -31,24 +31,24 @@ ASK: dict[str, Callable[[HaltSwitch], Halt]] = {
 TABLE = [
     ("active", "pause", "reducing"),
     ("active", "stop", "halted"),
-    ("active", "panic", "latched"),
+    ("active", "panic", "panicking"),
     ("active", "resume", "active"),
     ("active", "resume, confirmed", "active"),
     ("reducing", "pause", "reducing"),
     ("reducing", "stop", "halted"),
-    ("reducing", "panic", "latched"),
-    ("reducing", "resume", "active"),
+    ("reducing", "panic", "panicking"),
+    ("reducing", "resume", None),
     ("reducing", "resume, confirmed", "active"),
     ("halted", "pause", "halted"),
     ("halted", "stop", "halted"),
-    ("halted", "panic", "latched"),
-    ("halted", "resume", "active"),
+    ("halted", "panic", "panicking"),
+    ("halted", "resume", None),
     ("halted", "resume, confirmed", "active"),
-    ("latched", "pause", "latched"),
-    ("latched", "stop", "latched"),
-    ("latched", "panic", "latched"),
-    ("latched", "resume", None),
-    ("latched", "resume, confirmed", "active"),
+    ("panicking", "pause", "panicking"),
+    ("panicking", "stop", "panicking"),
+    ("panicking", "panic", "panicking"),
+    ("panicking", "resume", None),
+    ("panicking", "resume, confirmed", "active"),
 ]
 
 
@@ -56,13 +56,14 @@ TABLE = [
 def test_what_follows(start: str, asked: str, then: str | None) -> None:
     switch = HaltSwitch(STATES[start])
     if then is None:
-        with pytest.raises(InvalidTransition, match=r"halted by anna \(fire\).*Confirm"):
+        with pytest.raises(InvalidTransition, match=r"by anna \(\w+\).*Confirm"):
             ASK[asked](switch)
         assert switch.current is STATES[start]
         return
     halt = ASK[asked](switch)
+    wanted = STATES[then]
     assert halt is switch.current
-    assert (halt.state, halt.latched) == (STATES[then].state, STATES[then].latched)
+    assert (halt.state, halt.latched, halt.flatten) == (wanted.state, wanted.latched, wanted.flatten)
     if then == start:
         assert halt is STATES[start]
     else:
@@ -75,15 +76,23 @@ def test_the_table_is_whole() -> None:
     }
 
 
-def test_a_latch_stays_through_a_stricter_state() -> None:
-    switch = HaltSwitch(Halt(HaltState.REDUCING, "odd", "anna", AT, latched=True))
-    assert ASK["stop"](switch).state is HaltState.HALTED
-    assert switch.current.latched
+@pytest.mark.parametrize("start", ["reducing", "halted", "panicking"])
+@pytest.mark.parametrize("reason", ["", " ", "\n\t"])
+def test_no_reason_lifts_nothing(start: str, reason: str) -> None:
+    switch = HaltSwitch(STATES[start])
+    with pytest.raises(ConfigError, match="reason"):
+        switch.resume(reason=reason, by="ben", at=LATER, confirm=True)
+    assert switch.current is STATES[start]
+
+
+def test_a_halt_that_was_not_latched_is_as_soon_as_it_is_asked_for_again() -> None:
+    switch = HaltSwitch(Halt(HaltState.REDUCING, "odd", "anna", AT))
+    assert ASK["pause"](switch) == Halt(HaltState.REDUCING, "odd", "anna", AT, latched=True)
 
 
 @pytest.mark.parametrize("confirm", [1, "yes", "false", None])
 def test_only_true_confirms(confirm: object) -> None:
-    switch = HaltSwitch(STATES["latched"])
+    switch = HaltSwitch(STATES["halted"])
     with pytest.raises(InvalidTransition):
         switch.resume(reason="why", by="ben", at=LATER, confirm=confirm)  # type: ignore[arg-type]  # the point
 
