@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import ClassVar, Literal
 
 from domain.algorithms import AlgorithmPlan
+from domain.breakers import BreakerChanged, ViewsTaken
 from domain.frozen import quick
 from domain.halt import Halt
 from domain.money import Price, Quantity, Symbol
@@ -257,7 +258,11 @@ class AlgorithmEnded:
 
 @dataclass(frozen=True, slots=True)
 class StopArmed:
-    """The guardian holds this stop for a position; `client_id` is the resting stop order."""
+    """The guardian holds this stop for a position; `client_id` is the resting order, empty while it watches.
+
+    `rule` names what set the price: the entry, its trailing distance, the default, or a rule of the stop
+    plan; `why` says how, with the numbers.
+    """
 
     kind: ClassVar[Literal["stop_armed"]] = "stop_armed"
     durable: ClassVar[bool] = True
@@ -266,6 +271,8 @@ class StopArmed:
     trigger_price: Price
     client_id: str
     at: datetime
+    rule: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +349,8 @@ DeskEvent = (
     | StopArmed
     | StopsResumed
     | HaltChanged
+    | BreakerChanged
+    | ViewsTaken
     | EquityMarked
     | Notice
 )

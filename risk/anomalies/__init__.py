@@ -1,0 +1,1 @@
+"""Robust detectors of what is out of the ordinary, and what each of them leads to. Pure."""
