@@ -67,6 +67,7 @@ async def run_session(
     records = RecordStore(engine, journal)
     try:
         session, past, halt = _choose(journal, settings, told.new)
+        journal.prepare()
         async with _world(settings, told.key, past) as world, _cycles(settings, home, key) as cycles:
             desk = build_desk(
                 settings,

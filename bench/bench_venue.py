@@ -110,6 +110,7 @@ async def _measure(port: str, price: str, folder: Path) -> dict[str, list[float]
     feed = _Standing(price, clock)
     portfolio = Portfolio(Money(Decimal(10**6), Currency("USDT")), feed.instruments)
     journal = SqliteJournal(folder / "desk.db")
+    journal.prepare()  # as a session does
     venue = await open_venue(connection, (BTC,), clock, stream=False)
     desk = OrderDesk(
         venue=venue,

@@ -50,6 +50,53 @@ def test_a_journal_goes_on_where_it_stopped(path: Path) -> None:
     journal.close()
 
 
+def test_a_prepared_journal_overwrites_its_log_and_holds_nothing_more(path: Path) -> None:
+    before = SqliteJournal(path, read_only=True)
+    held = list(before.events())
+    before.close()
+    size = path.stat().st_size
+    log = path.with_name(path.name + "-wal")
+    journal = SqliteJournal(path)
+    journal.prepare()
+    room = log.stat().st_size
+    assert room > 4096 * 1000
+    assert (list(journal.events()), journal.verify().events, path.stat().st_size) == (held, 10, size)
+    for index in range(11, 200):
+        journal.append(notice(index))
+        journal.commit()
+    assert log.stat().st_size == room  # it did not grow
+    journal.close()
+    assert not log.exists()
+    assert SqliteJournal(path, read_only=True).verify().events == 199
+    tables = (
+        sqlite3.connect(path).execute("SELECT name FROM sqlite_master WHERE name LIKE 'room%'").fetchall()
+    )
+    assert tables == []
+
+
+def test_a_journal_that_is_prepared_and_killed_is_whole(path: Path) -> None:
+    dies = (
+        "import os, sys; from pathlib import Path; from memory.journal import SqliteJournal;"
+        "SqliteJournal(Path(sys.argv[1])).prepare(); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", dies, str(path)], check=False)
+    journal = SqliteJournal(path)
+    assert (len(list(journal.events())), journal.verify().events) == (10, 10)
+    journal.append(notice(11))
+    journal.close()
+
+
+def test_a_journal_that_another_holds_cannot_be_prepared(path: Path, raw: sqlite3.Connection) -> None:
+    journal = SqliteJournal(path, busy_seconds=0.01)
+    raw.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageError, match="is locked"):
+        journal.prepare()
+    raw.execute("ROLLBACK")
+    journal.prepare()
+    journal.append(notice(11))
+    journal.close()
+
+
 def test_another_process_reads_while_the_desk_writes(path: Path) -> None:
     journal = SqliteJournal(path)
     journal.append(notice(11))
