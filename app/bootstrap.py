@@ -21,7 +21,9 @@ from domain.ports import Journal
 from graph.context import CycleContext, RecordSink, declared_features
 from graph.engine import BarClock, CycleRunner, Engine
 from graph.proposal import BlendPolicy
+from graph.sizing import sizing_features
 from graph.tally import Tally
+from portfolio.sizing import Sizing
 from risk.limits import DEFAULTS, RiskLimits
 
 if TYPE_CHECKING:
@@ -199,7 +201,9 @@ def build_desk(
     tools = standard_tools()
     agents = _agents(tools, model, chosen)
     strategies = make_all(settings.decision.strategies)
-    features = FeatureEngine(feed, declared_features(strategies, *agents.values()))
+    sizing = Sizing(settings.sizing.policy())
+    named = (*declared_features(strategies, *agents.values()), *sizing_features(sizing.policy))
+    features = FeatureEngine(feed, named)
     guardian = StopGuardian(orders, portfolio, feed, clock, session=session, bound=world.bound)
     context = CycleContext(
         session=session,
@@ -216,6 +220,7 @@ def build_desk(
         halt=halts.state,
         strategies=strategies,
         policy=BlendPolicy(settings.decision.max_weight, settings.decision.rebalance_band),
+        sizing=sizing if sizing.policy.stages else None,
         **agents,
     )
     bus.subscribe(tally.see)

@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from app.section import Mode, Section
+from app.sizing_section import SizingSection
 from app.venue_section import VenueSection
 from domain.errors import ConfigError, MoneyError
 from domain.instrument import split_symbol
@@ -172,6 +173,7 @@ class Settings(Section):
     market: MarketSection = MarketSection()
     costs: CostsSection = CostsSection()
     decision: DecisionSection = DecisionSection()
+    sizing: SizingSection = SizingSection()
     models: ModelsSection = ModelsSection()
     api: ApiSection = ApiSection()
     risk: dict[str, Any] = Field(default_factory=dict)

@@ -25,6 +25,7 @@ from domain.errors import StorageError
 from graph.proposal import Blended, Outcome
 from graph.state import CycleState, OrderOutcome, Station
 from llm.calls import ModelCall
+from portfolio.sizing import Contribution, Sized
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -57,6 +58,8 @@ ALLOWED: Final[tuple[type, ...]] = (
     ModelCall,
     Blended,
     Outcome,
+    Sized,
+    Contribution,
     Station,
     OrderOutcome,
 )

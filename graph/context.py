@@ -17,6 +17,7 @@ from domain.ports import Journal
 from execution.algorithms.worker import AlgorithmWorker
 from execution.legs import LegPolicy
 from graph.proposal import BlendPolicy
+from graph.sizing import Judged, Sizer, no_record
 from tools.context import ToolContext
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from market.snapshot import SnapshotBuilder
     from memory.records import CycleRecord
     from portfolio.portfolio import Portfolio
+    from portfolio.sizing import Sizing
     from risk.facts import RiskFacts
     from risk.limits import RiskLimits
     from strategies.base import Strategy
@@ -56,6 +58,7 @@ class CycleContext:
     `clock` is the desk's time (simulated on a tape), `wall` stamps the node events people watch.
     `halt` tells the halt state at any moment. `publish` reaches every listener; `journal` keeps the
     durable events. `track` gives a source's weight in the blend, from its record; never negative.
+    `sizing` is the pipeline between opinions and proposal, `judged` tells how often a source was right.
     `algorithms` works the orders that go out in parts. Whoever works on orders holds `hands`: the cycle
     when it sends, the engine when it looks after stops and algorithms.
     """
@@ -79,7 +82,9 @@ class CycleContext:
     execution_trader: Trader
     policy: BlendPolicy = field(default_factory=BlendPolicy)
     leg_policy: LegPolicy = field(default_factory=LegPolicy)
+    sizing: Sizing | None = None
     track: Callable[[str], float] = equal_track
+    judged: Judged = no_record
     wall: Clock = field(default_factory=LiveClock)
     hands: asyncio.Lock = field(default_factory=asyncio.Lock)
     algorithms: AlgorithmWorker = field(init=False)
@@ -114,6 +119,19 @@ class CycleContext:
         """What the gate would see for an order in `symbol`, now; `client_id` is the one under review."""
         others = (order for order in self.standing_orders(cycle) if order.client_id != client_id)
         return self.facts.gather(symbol, now, others)
+
+    def sizer(self, snapshot: MarketSnapshot) -> Sizer | None:
+        """Sizes this cycle's weights; None when no stage is configured."""
+        if self.sizing is None:
+            return None
+        return Sizer(
+            self.sizing,
+            snapshot=snapshot,
+            feed=self.feed,
+            portfolio=self.portfolio,
+            max_weight=float(self.policy.max_weight),
+            judged=self.judged,
+        )
 
     def toolbox(self, snapshot: MarketSnapshot, cycle: int, cycle_id: str) -> ToolContext:
         """What the agents' tools may look at in this cycle. No door to the order desk."""

@@ -88,10 +88,15 @@ async def _propose(state: CycleState, context: CycleContext) -> Work:
         track=context.track,
         reduce_only=state["reduce_only"],
         farthest_stop=None if farthest is None else farthest * STOP_ROOM,
+        sizer=context.sizer(snapshot),
     )
     context.publish(ProposalMade(result.proposal, state["at"]))
     sources = tuple(dict.fromkeys(v.source for v in views_of(state) if isinstance(v, Opinion)))
-    return Work({"blended": result.symbols, "proposed": result.proposal}, _say_blend(result), sources)
+    return Work(
+        {"blended": result.symbols, "sized": result.sized, "proposed": result.proposal},
+        _say_blend(result),
+        sources,
+    )
 
 
 async def _risk_analyst(state: CycleState, context: CycleContext) -> Work:
@@ -328,7 +333,7 @@ def _abstains(channel: str, role: str) -> Fallback:
 
 
 def _nothing_proposed(state: CycleState, why: str) -> Mapping[str, Any]:
-    return {"blended": (), "proposed": Proposal(state["cycle_id"], state["at"], ())}
+    return {"blended": (), "sized": (), "proposed": Proposal(state["cycle_id"], state["at"], ())}
 
 
 NODES: Final[Mapping[str, Node]] = {

@@ -10,6 +10,12 @@ a track weight w_i >= 0. With a_i = w_i * c_i:
 So a weight is bounded by max_weight, grows (or stays) when any stance grows, and neither an abstention
 nor an opinion of no confidence counts. A symbol on which nobody has a view keeps its holding.
 
+Where an allocation gives base weights, opinions tilt them instead; a symbol without a view has its own:
+
+    weight        = base * (1 + tilt * S * C)        in [0, max_weight]
+
+Then the weights are sized (`portfolio/sizing.py`), all symbols of the cycle at once.
+
 Hysteresis: a weight within `rebalance_band` of what is held is left alone, so that small changes of
 mind do not pay fees. Going flat is never held back.
 """
@@ -17,7 +23,7 @@ mind do not pay fees. Going flat is never held back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
@@ -27,8 +33,7 @@ from domain.errors import ConfigError
 from domain.instrument import Instrument
 from domain.money import ONE, ZERO, Price, Symbol
 from domain.opinions import Opinion, Proposal, Target, View
-
-WEIGHT_STEP = Decimal("0.0001")
+from portfolio.sizing import WEIGHT_STEP, Sized
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,32 @@ class BlendPolicy:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Weights to start from, fractions of equity, and how far opinions tilt them: 1 is none to double."""
+
+    weights: Mapping[Symbol, Decimal]
+    tilt: Decimal = ONE
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the opinions on a symbol come to, before sizing. A weight above zero has a `stop` below `last`."""
+
+    symbol: Symbol
+    stance: float
+    conviction: float
+    weight: Decimal
+    held: Decimal
+    last: Decimal
+    stop: Price | None
+    opinions: tuple[Opinion, ...]
+
+
+Sizer = Callable[[Sequence[Wanted]], Sequence[Sized]]
+"""Sizes all weights of a cycle: one answer for each, in the same order."""
+
+
 class Outcome(StrEnum):
     """What became of the opinions on a symbol."""
 
@@ -80,10 +111,11 @@ class Blended:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """A cycle's proposal and the arithmetic behind every symbol, traded or not."""
+    """A cycle's proposal, the arithmetic behind every symbol, and how each weight was sized."""
 
     proposal: Proposal
     symbols: tuple[Blended, ...]
+    sized: tuple[Sized, ...] = ()
 
 
 def blend(
@@ -98,32 +130,44 @@ def blend(
     track: Callable[[str], float],
     reduce_only: bool = False,
     farthest_stop: Decimal | None = None,
+    base: Base | None = None,
+    sizer: Sizer | None = None,
 ) -> Blend:
     """Target weights from all views of a cycle, one entry of `last` (last prices) per symbol.
 
     `held` are the present weights. With `reduce_only` no target is above what is held. `farthest_stop` is the
-    farthest a stop may lie under the last price, as a fraction of it. Raises ValueError when a track weight
-    is negative.
+    farthest a stop may lie under the last price, as a fraction of it. `sizer` has the last word
+    on a weight above zero, but cannot lift one over max_weight. Raises ValueError when a track weight is
+    negative.
     """
     opinions: dict[Symbol, list[Opinion]] = {symbol: [] for symbol in last}
     for view in views:
         if isinstance(view, Opinion) and view.symbol in opinions:
             opinions[view.symbol].append(view)
+    wanted: dict[Symbol, Wanted] = {}
+    for symbol, price in last.items():
+        entry = _wanted(symbol, opinions[symbol], held, price, policy, track, base)
+        if entry is not None and entry.weight > ZERO:
+            level = stop_price(entry.opinions, price, instruments[symbol], policy, track, farthest_stop)
+            entry = replace(entry, stop=level)
+        if entry is not None:
+            wanted[symbol] = entry
+    long = tuple(each for each in wanted.values() if each.weight > ZERO)
+    sized = {each.symbol: each for each in sizer(long)} if sizer is not None and long else {}
     blended: list[Blended] = []
     targets: list[Target] = []
-    for symbol, price in last.items():
-        present = held.get(symbol, ZERO).quantize(WEIGHT_STEP)
-        entry = _combine(symbol, opinions[symbol], present, policy, track, reduce_only)
-        blended.append(entry)
-        if entry.outcome is Outcome.ACT:
-            stop = (
-                stop_price(opinions[symbol], price, instruments[symbol], policy, track, farthest_stop)
-                if entry.weight > ZERO
-                else None
-            )
-            reason = f"stance {entry.stance:+.2f}, conviction {entry.conviction:.2f}"
-            targets.append(Target(symbol, entry.weight, stop, reason))
-    return Blend(Proposal(cycle_id, as_of, tuple(targets)), tuple(blended))
+    for symbol in last:
+        want = wanted.get(symbol)
+        if want is None:
+            present = held.get(symbol, ZERO).quantize(WEIGHT_STEP)
+            blended.append(Blended(symbol, 0.0, 0.0, present, present, Outcome.NO_VIEW))
+            continue
+        settled = _settle(want, sized.get(symbol), policy, reduce_only)
+        blended.append(settled)
+        if settled.outcome is Outcome.ACT:
+            stop = want.stop if settled.weight > ZERO else None
+            targets.append(Target(symbol, settled.weight, stop, _reason(want, sized.get(symbol))))
+    return Blend(Proposal(cycle_id, as_of, tuple(targets)), tuple(blended), tuple(sized.values()))
 
 
 def pull(opinion: Opinion, track: Callable[[str], float]) -> float:
@@ -183,29 +227,54 @@ def never_larger(proposed: Proposal, tempered: Proposal) -> Proposal:
     return Proposal(proposed.cycle_id, proposed.as_of, tuple(targets))
 
 
-def _combine(
+def _wanted(
     symbol: Symbol,
     opinions: Sequence[Opinion],
-    held: Decimal,
+    held: Mapping[Symbol, Decimal],
+    last: Decimal,
     policy: BlendPolicy,
     track: Callable[[str], float],
-    reduce_only: bool,
-) -> Blended:
+    base: Base | None,
+) -> Wanted | None:
+    """The weight of the formulas above, without a stop yet; None without a view and without a base."""
     agreed = consensus(opinions, track)
-    if agreed is None:
-        return Blended(symbol, 0.0, 0.0, held, held, Outcome.NO_VIEW)
-    stance, conviction = agreed
-    weight = ZERO
-    if stance > 0.0:
+    start = None if base is None else base.weights.get(symbol)
+    if agreed is None and start is None:
+        return None
+    stance, conviction = agreed or (0.0, 0.0)
+    exact = ZERO
+    if start is not None and base is not None:
+        exact = start * (ONE + base.tilt * Decimal(stance) * Decimal(conviction))
+    elif stance > 0.0:
         exact = policy.max_weight * Decimal(stance) * Decimal(conviction)
-        cap = policy.max_weight.quantize(WEIGHT_STEP, rounding=ROUND_DOWN)
-        weight = min(cap, exact.quantize(WEIGHT_STEP, rounding=ROUND_HALF_EVEN))
+    weight = max(ZERO, min(_cap(policy), exact.quantize(WEIGHT_STEP, rounding=ROUND_HALF_EVEN)))
+    present = held.get(symbol, ZERO).quantize(WEIGHT_STEP)
+    return Wanted(symbol, stance, conviction, weight, present, last, None, tuple(opinions))
+
+
+def _cap(policy: BlendPolicy) -> Decimal:
+    return policy.max_weight.quantize(WEIGHT_STEP, rounding=ROUND_DOWN)
+
+
+def _settle(wanted: Wanted, sized: Sized | None, policy: BlendPolicy, reduce_only: bool) -> Blended:
+    """The sized weight, held to what may be done, and whether it is worth doing anything."""
+    held = wanted.held
+    weight = wanted.weight if sized is None else max(ZERO, min(_cap(policy), sized.weight))
     if reduce_only:
         weight = min(weight, max(ZERO, held))
     small = abs(weight - held) < policy.rebalance_band
     goes_flat = weight == ZERO and held != ZERO
     idle = weight == held or (small and not goes_flat)
-    return Blended(symbol, stance, conviction, weight, held, Outcome.HOLD if idle else Outcome.ACT)
+    outcome = Outcome.HOLD if idle else Outcome.ACT
+    return Blended(wanted.symbol, wanted.stance, wanted.conviction, weight, held, outcome)
+
+
+def _reason(wanted: Wanted, sized: Sized | None) -> str:
+    said = f"stance {wanted.stance:+.2f}, conviction {wanted.conviction:.2f}"
+    if sized is None or sized.weight == wanted.weight:
+        return said
+    stages = ", ".join(each.stage for each in sized.stages if each.after != each.before)
+    return f"{said}; sized from {percent(wanted.weight)} by {stages}"
 
 
 def percent(weight: Decimal) -> str:

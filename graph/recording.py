@@ -35,6 +35,7 @@ def cycle_record(state: CycleState, session: str) -> CycleRecord:
             *(Said(role=report.role, text=report.said, source=report.source) for report in reports),
             *(Said(role=s.node, text=s.said, source="baseline") for s in stations),
         ),
+        sizing=state.get("sized", ()),
         proposed=state.get("proposed"),
         proposal=state.get("proposal"),
         tactics={symbol: tactic.value for symbol, tactic in state.get("tactics", {}).items()},

@@ -20,6 +20,7 @@ from domain.orders import OrderIntent, OrderStatus
 from domain.tactics import Tactic
 from domain.verdicts import VerdictRecord
 from graph.proposal import Blended
+from portfolio.sizing import Sized
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class CycleState(TypedDict, total=False):
     sentiment_report: AgentReport
     strategy_views: tuple[View, ...]
     blended: tuple[Blended, ...]
+    sized: tuple[Sized, ...]
     proposed: Proposal
     risk_report: AgentReport
     proposal: Proposal

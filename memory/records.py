@@ -21,6 +21,7 @@ from domain.orders import OrderIntent, OrderStatus
 from domain.verdicts import VerdictRecord
 from llm.calls import ModelCall
 from memory.journal import SqliteJournal
+from portfolio.sizing import Sized
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -59,8 +60,10 @@ class CycleRecord(BaseModel):
     views: tuple[Opinion | Abstention, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     said: tuple[Said, ...] = ()
+    sizing: tuple[Sized, ...] = ()
+    """How each blended weight was sized, stage by stage."""
     proposed: Proposal | None = None
-    """What arithmetic blended, before the risk analyst."""
+    """What arithmetic blended and sized, before the risk analyst."""
     proposal: Proposal | None = None
     """What remained of it after the risk analyst."""
     tactics: Mapping[str, str] = {}

@@ -15,7 +15,8 @@ from domain.instrument import Instrument
 from domain.money import Currency, Price, Symbol
 from domain.opinions import Abstention, Opinion, Proposal, Target, View
 from graph.context import equal_track
-from graph.proposal import WEIGHT_STEP, Blend, Blended, BlendPolicy, Outcome, blend, consensus, never_larger
+from graph.proposal import Blend, Blended, BlendPolicy, Outcome, blend, consensus, never_larger
+from portfolio.sizing import WEIGHT_STEP
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
