@@ -1,4 +1,4 @@
-"""Why an order exists: observation, evidence, opinions, proposal, intent, verdicts, order, fills."""
+"""Why an order exists: observation, evidence, opinions, sizing, proposal, intent, verdicts, order, fills."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from app.decision_views import (
     VerdictView,
 )
 from app.render import amount, text
+from app.sizing_views import sizing_lines, sizing_view
 from app.viewing import (
     breach_views,
     cycle_id,
@@ -31,7 +32,7 @@ from domain.orders import Order, OrderStatus, Origin
 from domain.verdicts import Breach, VerdictRecord
 from memory.records import CycleRecord, Records
 
-_PARTS = ("observation", "evidence", "opinions", "proposal", "intent", "verdicts", "order", "fills")
+_PARTS = ("observation", "evidence", "opinions", "sizing", "proposal", "intent", "verdicts", "order", "fills")
 
 Refused = tuple[int, tuple[Breach, ...]]
 """At which stage an intent was refused, and why."""
@@ -61,6 +62,7 @@ def explanation(order: Order, record: CycleRecord | None, refused: Refused | Non
             if item.symbol == intent.symbol or item.evidence_id in cited
         ]
         told["opinions"] = [opinion_view(view) for view in views]
+        told["sizing"] = sizing_view(each for each in record.sizing if each.symbol == intent.symbol)
         told["proposal"] = {
             "proposed": [view for view in target_views(record.proposed) if view.symbol == intent.symbol],
             "after_risk_analyst": [v for v in target_views(record.proposal) if v.symbol == intent.symbol],
@@ -110,6 +112,7 @@ def decision_lines(record: CycleRecord) -> list[str]:
     lines += _part(
         "opinions", [f"{view.symbol or 'all'} {_said(opinion_view(view))}" for view in record.views]
     )
+    lines += _part("sizing", sizing_lines(sizing_view(record.sizing)))
     lines += _part("proposal", [_target(view) for view in target_views(record.proposal)])
     verdicts = [line for verdict in record.verdicts for line in _judged(verdict_view(verdict))]
     lines += _part("verdicts", verdicts)
@@ -130,6 +133,7 @@ def explanation_lines(told: dict[str, Any]) -> list[str]:
         lines += _part("observation", [first, *map(_observed, seen.symbols)])
     lines += _part("evidence", [_cited(item) for item in told["evidence"] or ()])
     lines += _part("opinions", [_said(item) for item in told["opinions"] or ()])
+    lines += _part("sizing", sizing_lines(told["sizing"] or ()))
     targets = [
         f"{name.replace('_', ' ')}: {_target(view)}"
         for name, views in (told["proposal"] or {}).items()
