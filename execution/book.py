@@ -43,8 +43,9 @@ _SELL: Final = Side.SELL
 class OrderBook:
     """Orders by client id, with the few that matter now kept apart: no look at all orders, ever.
 
-    `entries` holds the intent of the newest filled entry of each position, `stops` the price of the newest
-    stop that was armed for it; both forget a symbol when its position is gone or too small to sell.
+    `entries` holds the intent of the newest filled entry of each position, `stops` the newest stop that was
+    armed for it and `first_stops` the price of the first one; all three forget a symbol when its position is
+    gone or too small to sell.
     `filled_before` tells what an order that is to be replaced had filled when that was written down.
     """
 
@@ -58,7 +59,8 @@ class OrderBook:
         """Every order that is not terminal, oldest first."""
         self.unknown: dict[str, Order] = {}
         self.entries: dict[Symbol, OrderIntent] = {}
-        self.stops: dict[Symbol, Price] = {}
+        self.stops: dict[Symbol, StopArmed] = {}
+        self.first_stops: dict[Symbol, Price] = {}
         self.filled_before: dict[str, Decimal] = {}
         self.reconciled: Reconciled | None = None
         """What the newest comparison with the venue found; None before the first."""
@@ -165,6 +167,7 @@ class OrderBook:
     def _emptied(self, symbol: Symbol) -> None:
         self.entries.pop(symbol, None)
         self.stops.pop(symbol, None)
+        self.first_stops.pop(symbol, None)
 
     def _adopted(self, event: FillAdopted) -> None:
         fill = event.fill
@@ -173,7 +176,7 @@ class OrderBook:
         self._portfolio.book(fill)
         self.fills.add(fill.fill_id)
         self.touched.setdefault(fill.symbol, fill.filled_at)
-        if not self._portfolio.holds(fill.symbol):
+        if fill.side is _SELL and not self._portfolio.sellable(fill.symbol, fill.price):
             self._emptied(fill.symbol)
 
     def _compared(self, event: Reconciled) -> None:
@@ -198,4 +201,5 @@ class OrderBook:
         )
 
     def _armed(self, event: StopArmed) -> None:
-        self.stops[event.symbol] = event.trigger_price
+        self.stops[event.symbol] = event
+        self.first_stops.setdefault(event.symbol, event.trigger_price)

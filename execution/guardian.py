@@ -3,7 +3,8 @@
 It runs after fills and before decisions, knows no model, and never loosens a stop. Where the venue has
 stops, one rests there for every position, read back and compared. Where it has none, and while a stop is
 being moved or found out about, the guardian watches the price itself and sells at market when it is
-breached. A stop that is refused means the position is sold at once.
+breached. A stop that is refused means the position is sold at once, and one that is without a stop for longer
+than the bound is sold too: an open question about protection is never left open.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from decimal import Decimal
 from typing import Final
 
 from domain.clock import Clock
-from domain.events import StopArmed, StopsResumed
+from domain.events import StopsResumed
 from domain.money import Quantity, Symbol
-from domain.orders import Order, OrderIntent, OrderStatus, OrderType, Origin
+from domain.orders import Order, OrderStatus, OrderType, Origin
 from domain.reconciliation import Unprotected
 from execution.gaps import Gaps
 from execution.guarding import Guarding
 from execution.order_desk import OrderDesk
-from execution.protection import PIECES, Plan, cover, guards, plan
+from execution.protection import PIECES, Plan, catches, cover, guards, plan
 from execution.sending import RESTING
+from execution.stops.keeper import StopKeeper
 from market.feed import Feed
 from portfolio.portfolio import Portfolio
 from portfolio.position import Position
@@ -40,8 +42,9 @@ class StopGuardian(Guarding):
     """Keeps every position protected, for all of it, at the price that proves its entry wrong.
 
     `default_distance` is how far under the average price the stop lies, as a fraction, when no entry named
-    one. A gap in protection is an event when it passes `bound` and when it ends; `gaps` counts them all.
-    Orders go through the desk, so the gate sees them too.
+    one. `keeper` knows the rules of the stop plan, which tighten stops and sell; None: there are none. A gap
+    in protection that passes `bound` is an event and closes the position; None: it is only measured. `gaps`
+    counts them all. Orders go through the desk, so the gate sees them too.
     """
 
     def __init__(
@@ -54,8 +57,9 @@ class StopGuardian(Guarding):
         session: str,
         default_distance: Decimal = Decimal("0.05"),
         bound: timedelta | None = None,
+        keeper: StopKeeper | None = None,
     ) -> None:
-        super().__init__(desk, portfolio, feed, clock, session=session)
+        super().__init__(desk, portfolio, feed, clock, session=session, keeper=keeper)
         self._distance = default_distance
         self.bound = bound
         self.gaps = Gaps()
@@ -81,15 +85,17 @@ class StopGuardian(Guarding):
         """Place, move or withdraw stops until every position has its own; sell what cannot have one.
 
         Looks at the symbols whose orders or position changed since the last check, at those whose price must
-        be watched, and every now and then at all.
+        be watched or for which the stop plan asks for something new, and every now and then at all.
         """
         touched = self._desk.take_touched()
         self._rounds += 1
         if self._rounds % _FULL_ROUND == 0:
             await self._look_at_all(touched)
-        elif touched or self._restless:
+            return
+        stirred = self._stirred() if self._keeper is not None else ()
+        if touched or stirred or self._restless:
             now = self._clock.now()
-            await self._look_at({**dict.fromkeys(self._restless, now), **touched})
+            await self._look_at({**dict.fromkeys((*self._restless, *stirred), now), **touched})
 
     async def _look_at_all(self, touched: Mapping[Symbol, datetime] | None = None) -> None:
         changed = {**(touched or {}), **self._desk.take_touched()}
@@ -112,12 +118,20 @@ class StopGuardian(Guarding):
                 self._restless.add(symbol)
             if self._is_covered(wanted):
                 self._end_gap(wanted)
-            else:
-                self._tell_gap(wanted)
+            elif self._is_overdue(wanted):
+                self._restless.add(symbol)
+                await self._get_out(wanted, "it has been without a stop for longer than the bound")
 
     async def _let_go(self, symbol: Symbol) -> None:
         """The position is gone, and with it everything that was there for it."""
-        for kept in (self._watched, self._waits, self._wrong, self._unknown_since, self._dust):
+        for kept in (
+            self._watched,
+            self._waits,
+            self._sale_waits,
+            self._wrong,
+            self._unknown_since,
+            self._dust,
+        ):
             kept.pop(symbol, None)
         self._told_gaps.discard(symbol)
         self.gaps.end(symbol, self._clock.now())
@@ -135,6 +149,7 @@ class StopGuardian(Guarding):
             self._selling(symbol),
             desk.capabilities,
             self._distance,
+            self._keeper,
         )
 
     # -- one position
@@ -144,9 +159,16 @@ class StopGuardian(Guarding):
         symbol = wanted.symbol
         if self._too_small(wanted):
             return True
-        if self._takes_profit(wanted):
-            await self._get_out(wanted, f"the price is at or above the take-profit at {wanted.profit:f}")
-            return False
+        if reason := self._reason_to_leave(wanted):
+            await self._get_out(wanted, reason, "info")
+            if self._is_sold(wanted):
+                return False
+        elif wanted.part:
+            await self._sell_part(wanted)
+            position = self._portfolio.position(symbol)
+            if position is None:
+                return False
+            wanted = self._plan(symbol, position)  # what rests must fit what is left, at once
         if not self._desk.capabilities.stops or self._wrong.get(symbol, 0) >= _WRONG_TWICE:
             return await self._watch(wanted)
         stops = self._stops(symbol)
@@ -157,7 +179,7 @@ class StopGuardian(Guarding):
             await self._keep(wanted, stops)
         elif await self._answer_awaited(wanted):
             return False
-        elif self._is_breached(wanted) and cover(stops) < wanted.quantity:
+        elif self._is_breached(wanted) and not catches(stops, wanted):
             await self._get_out(wanted, f"the price is at or under the stop at {wanted.level:f}")
             return False
         elif not await self._arm(wanted, stops):
@@ -208,7 +230,7 @@ class StopGuardian(Guarding):
             return False
         self._waits.pop(symbol, None)
         self._watched.pop(symbol, None)
-        self._desk.record(StopArmed(symbol, wanted.quantity, wanted.level, stop.client_id, self._clock.now()))
+        self._record_armed(wanted, wanted.quantity, stop.client_id)
         await self._withdraw(spare, "replaced by a newer stop")
         await self._see_to_profit(wanted, stop)
         return True
@@ -256,12 +278,17 @@ class StopGuardian(Guarding):
 
     # -- profit
 
-    def _takes_profit(self, wanted: Plan) -> bool:
-        """Whether the price has come to the take-profit, and nothing at the venue takes it."""
+    def _reason_to_leave(self, wanted: Plan) -> str:
+        """Why all of it is to be sold though its stop holds; empty when it is not.
+
+        Either the stop plan says so, or the price has come to a take-profit that nothing at the venue takes.
+        """
         quote = self._feed.quote(wanted.symbol)
-        if wanted.profit is None or quote is None or quote.bid < wanted.profit:
-            return False
-        return not guards(self._selling(wanted.symbol), stops=False)
+        if wanted.leave or wanted.profit is None or quote is None or quote.bid < wanted.profit:
+            return wanted.leave
+        if guards(self._selling(wanted.symbol), stops=False):
+            return ""
+        return f"the price is at or above the take-profit at {wanted.profit:f}"
 
     async def _see_to_profit(self, wanted: Plan, stop: Order) -> None:
         """Rest a take-profit in the stop's group; without groups it is watched and worked here."""
@@ -304,7 +331,7 @@ class StopGuardian(Guarding):
         symbol, known = wanted.symbol, self._watched.get(wanted.symbol)
         if known is None or (known.held, known.level) != (wanted.held, wanted.level):
             self._watched[symbol] = wanted
-            self._desk.record(StopArmed(symbol, wanted.held, wanted.level, "", self._clock.now()))
+            self._record_armed(wanted, wanted.held, "")
         if self._is_breached(wanted):
             await self._get_out(wanted, f"the price is at or under the stop at {wanted.level:f}")
         return False
@@ -342,11 +369,14 @@ class StopGuardian(Guarding):
             return True
         return bool(self._feed.instruments[wanted.symbol].filter_problems(wanted.held, wanted.level))
 
-    def _tell_gap(self, wanted: Plan) -> None:
-        """An open gap is told once, as soon as it is longer than the bound: nobody waits for its end."""
+    def _is_overdue(self, wanted: Plan) -> bool:
+        """Whether the open gap is longer than the bound; told once, at once: nobody waits for its end."""
         since = self.gaps.since(wanted.symbol)
-        if since is not None and wanted.symbol not in self._told_gaps:
-            self._too_long(wanted, since, self._clock.now() - since, "it has none yet")
+        if since is None:
+            return False
+        if wanted.symbol not in self._told_gaps:
+            self._too_long(wanted, since, self._clock.now() - since, "it has none yet and is sold")
+        return wanted.symbol in self._told_gaps
 
     def _end_gap(self, wanted: Plan) -> None:
         symbol = wanted.symbol
@@ -362,14 +392,3 @@ class StopGuardian(Guarding):
         self._told_gaps.add(symbol)
         self._say("error", f"{symbol} was without its stop for {length.total_seconds():.0f} s: {reason}")
         self._desk.record(Unprotected(symbol, wanted.held, since, reason, self._clock.now()))
-
-    def _stop(self, wanted: Plan, quantity: Quantity) -> OrderIntent:
-        grouped = wanted.profit is not None and self._desk.capabilities.groups
-        return self._intent(
-            wanted.symbol,
-            quantity,
-            OrderType.STOP,
-            "protect",
-            trigger=wanted.level,
-            group="own" if grouped else "",
-        )

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final, Literal
 
 from domain.clock import Clock
-from domain.events import Notice
+from domain.events import Notice, StopArmed
 from domain.money import ZERO, Price, Quantity, Symbol
 from domain.orders import Order, OrderIntent, OrderStatus, OrderType, Origin, Side
 from execution.backoff import BackOff
 from execution.ids import OwnIds
 from execution.order_desk import OrderDesk
-from execution.protection import Plan, guards, sales
+from execution.protection import Plan, guards, moves, sales
 from execution.sending import RESTING
+from execution.stops.keeper import StopKeeper
 from market.feed import Feed
 from portfolio.portfolio import Portfolio
 
@@ -28,21 +29,60 @@ class Guarding:
     """Everything a guardian does at the desk, without deciding when."""
 
     def __init__(
-        self, desk: OrderDesk, portfolio: Portfolio, feed: Feed, clock: Clock, *, session: str
+        self,
+        desk: OrderDesk,
+        portfolio: Portfolio,
+        feed: Feed,
+        clock: Clock,
+        *,
+        session: str,
+        keeper: StopKeeper | None,
     ) -> None:
         self._desk = desk
         self._portfolio = portfolio
         self._feed = feed
         self._clock = clock
         self._session = session
+        self._keeper = keeper
         self._ids = OwnIds(desk, session, Origin.GUARDIAN)
         self._waits: dict[Symbol, BackOff] = {}
+        self._sale_waits: dict[Symbol, BackOff] = {}
         self._dust: dict[Symbol, Decimal] = {}
 
-    async def _get_out(self, wanted: Plan, reason: str) -> None:
+    def _stirred(self) -> list[Symbol]:
+        """The held symbols for which the stop plan asks for something other than what stands."""
+        keeper = self._keeper
+        if keeper is None:
+            return []
+        found = []
+        for symbol in keeper.trips():
+            advice = keeper.advise(symbol)
+            if advice is None:
+                continue
+            armed, trigger = self._desk.armed_stop(symbol), advice.trigger
+            if (
+                advice.leave
+                or advice.due
+                or armed is None
+                or (trigger is not None and moves(armed, armed.trigger_price, trigger.price))
+            ):
+                found.append(symbol)
+        return found
+
+    async def _sell_part(self, wanted: Plan) -> None:
+        """Sell at market the part that the ladder of targets wants sold."""
+        if _waits_still(self._sale_waits, wanted.symbol, self._clock):
+            return
+        reason = f"ladder: {wanted.part:f} of {wanted.held:f} at a target"
+        self._say("info", f"{wanted.symbol}: {reason}")
+        await self._sell(wanted.symbol, wanted.part, reason)
+
+    async def _get_out(
+        self, wanted: Plan, reason: str, level: Literal["info", "warning", "error"] = "error"
+    ) -> None:
         """Sell at market all that is not being sold at market already; what waits for a better price goes."""
         symbol = wanted.symbol
-        if self._must_wait(symbol):
+        if _waits_still(self._sale_waits, symbol, self._clock):
             return
         selling = [order for order in self._selling(symbol) if not order.intent.guards]
         patient = [order for order in selling if order.intent.limit_price is not None]
@@ -54,11 +94,21 @@ class Guarding:
         quantity = min(instrument.quantity(max(held - claimed, ZERO)), Quantity(instrument.max_quantity))
         if not quantity:
             return
-        self._say("error", f"{symbol} is sold at market: {reason}")
+        self._say(level, f"{symbol} is sold at market: {reason}")
+        await self._sell(symbol, quantity, reason)
+
+    async def _sell(self, symbol: Symbol, quantity: Quantity, reason: str) -> None:
         order = await self._desk.submit(self._intent(symbol, quantity, OrderType.MARKET, reason))
         if order.is_terminal and order.status is not OrderStatus.FILLED:
-            self._wait(symbol)
-            self._say("error", f"{symbol} has no stop and its sale is {order.status}: {order.note}")
+            _failed(self._sale_waits, symbol, self._clock)
+            self._say("error", f"the sale of {symbol} is {order.status}: {order.note}")
+        else:
+            self._sale_waits.pop(symbol, None)
+
+    def _is_sold(self, wanted: Plan) -> bool:
+        """Whether orders under way sell all of it already."""
+        under_way = [order for order in self._selling(wanted.symbol) if not order.intent.guards]
+        return sum((order.remaining for order in under_way), ZERO) >= wanted.held
 
     def _selling(self, symbol: Symbol) -> list[Order]:
         return sales(self._desk.open_orders(), symbol)
@@ -80,11 +130,10 @@ class Guarding:
         return True
 
     def _must_wait(self, symbol: Symbol) -> bool:
-        wait = self._waits.get(symbol)
-        return wait is not None and wait.until is not None and self._clock.now() < wait.until
+        return _waits_still(self._waits, symbol, self._clock)
 
     def _wait(self, symbol: Symbol) -> None:
-        self._waits.setdefault(symbol, BackOff(FIRST_WAIT, LONGEST_WAIT)).failed(self._clock.now())
+        _failed(self._waits, symbol, self._clock)
 
     async def _withdraw(self, orders: Sequence[Order], reason: str) -> None:
         for order in orders:
@@ -122,5 +171,31 @@ class Guarding:
             parent="" if entry is None else entry.client_id,
         )
 
-    def _say(self, level: Literal["warning", "error"], message: str) -> None:
+    def _record_armed(self, wanted: Plan, quantity: Quantity, client_id: str) -> None:
+        now = self._clock.now()
+        self._desk.record(
+            StopArmed(wanted.symbol, quantity, wanted.level, client_id, now, wanted.rule, wanted.why)
+        )
+
+    def _stop(self, wanted: Plan, quantity: Quantity) -> OrderIntent:
+        grouped = wanted.profit is not None and self._desk.capabilities.groups
+        return self._intent(
+            wanted.symbol,
+            quantity,
+            OrderType.STOP,
+            f"protect: {wanted.rule}, {wanted.why}" if wanted.rule else "protect",
+            trigger=wanted.level,
+            group="own" if grouped else "",
+        )
+
+    def _say(self, level: Literal["info", "warning", "error"], message: str) -> None:
         self._desk.record(Notice(level, "guardian", message, self._clock.now()))
+
+
+def _waits_still(waits: Mapping[Symbol, BackOff], symbol: Symbol, clock: Clock) -> bool:
+    wait = waits.get(symbol)
+    return wait is not None and wait.until is not None and clock.now() < wait.until
+
+
+def _failed(waits: dict[Symbol, BackOff], symbol: Symbol, clock: Clock) -> None:
+    waits.setdefault(symbol, BackOff(FIRST_WAIT, LONGEST_WAIT)).failed(clock.now())

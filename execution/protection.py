@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from domain.events import StopArmed
 from domain.instrument import Instrument
 from domain.market import Quote
 from domain.money import ONE, ZERO, Price, Quantity, Symbol
 from domain.orders import Order, OrderIntent, Side
 from execution.sending import RESTING
+from execution.stops.keeper import StopKeeper
+from execution.stops.keeper import why as because
 from execution.venue import Capabilities
 from portfolio.position import Position
 
 TRAIL_STEP: Final = Decimal("0.001")
 """A trailing stop moves when it can move by this fraction of itself: not with every tick."""
+
+NOTHING: Final = Quantity(ZERO)
 
 PIECES: Final = 4
 """A position that grew has at most so many stops side by side; then one takes the place of another."""
@@ -27,8 +32,9 @@ class Plan:
     """The protection one position should have now.
 
     `held` is all of it on the venue's grid, `quantity` what the stop must cover: less than `held` where the
-    venue locks what other sales are resting on. `level` is the stop's trigger, `profit` where the gain is
-    taken. `trails` says that the level follows the price.
+    venue locks what other sales are resting on. `level` is the stop's trigger, set by `rule` as `why` tells,
+    `profit` where the gain is taken. `trails` says that the level follows the price. `leave` says why all of
+    it is to be closed now, empty to stay; `part` is what the ladder of targets wants sold now.
     """
 
     symbol: Symbol
@@ -37,38 +43,55 @@ class Plan:
     level: Price
     profit: Price | None
     trails: bool
+    rule: str = ""
+    why: str = ""
+    leave: str = ""
+    part: Quantity = NOTHING
 
 
 def plan(
     position: Position,
     instrument: Instrument,
     entry: OrderIntent | None,
-    armed: Price | None,
+    armed: StopArmed | None,
     quote: Quote | None,
     selling: Sequence[Order],
     does: Capabilities,
     default_distance: Decimal,
+    keeper: StopKeeper | None = None,
 ) -> Plan:
-    """The stop at the newest entry's price, never below one armed before; the rest as the entry says.
+    """The stop at the newest entry's price or where a rule wants it, never below one armed before.
 
     `selling` are the other orders that sell the symbol. An entry that named no stop has one at
-    `default_distance` below the average price. Prices are rounded up, towards the market.
+    `default_distance` below the average price. `keeper` knows the rules of the stop plan; without one there
+    are none. Prices are rounded up, towards the market.
     """
     most = Quantity(instrument.max_quantity)
     held = min(instrument.quantity(position.quantity), most)
-    claimed = ZERO
+    claimed = sum((order.remaining for order in selling if not order.intent.guards), ZERO)
+    free = held
     if not does.shares_holdings:
-        claimed = sum((order.remaining for order in selling if not order.intent.guards), ZERO)
-    free = min(instrument.quantity(max(position.quantity - claimed, ZERO)), most)
-    named = entry.protective_stop if entry is not None else None
-    known = [price for price in (named, armed) if price is not None]
-    level = instrument.price_up(max(known) if known else position.average_price * (ONE - default_distance))
+        free = min(instrument.quantity(max(position.quantity - claimed, ZERO)), most)
+    level, rule, why = _level(position, instrument, entry, armed, default_distance)
     trailing = entry.trailing if entry is not None else None
     if trailing is not None and quote is not None:
         followed = instrument.price_up(quote.bid * (ONE - trailing))
         if followed >= level * (ONE + TRAIL_STEP):
-            level = followed
+            level, rule, why = followed, "entry_trailing", f"{trailing:f} under the bid at {quote.bid:f}"
     profit = entry.take_profit if entry is not None else None
+    advice = None if keeper is None else keeper.advise(position.symbol)
+    leave, part = "", NOTHING
+    if keeper is not None and advice is not None:
+        trigger = advice.trigger
+        if trigger is not None and moves(armed, level, trigger.price):
+            level, rule, why = (
+                instrument.price_up(trigger.price),
+                trigger.kind.value,
+                because(keeper.plan, advice),
+            )
+        leave = advice.leave
+        if advice.due > claimed and quote is not None:
+            part = _part(instrument, position.quantity - claimed, advice.due - claimed, quote)
     return Plan(
         position.symbol,
         held,
@@ -76,7 +99,43 @@ def plan(
         level,
         None if profit is None else instrument.price_up(profit),
         trailing is not None,
+        rule,
+        why,
+        leave,
+        part,
     )
+
+
+def moves(armed: StopArmed | None, level: Decimal, price: Decimal) -> bool:
+    """Whether a stop at `level` is to be raised to `price`; an armed one only by a whole `TRAIL_STEP`."""
+    return price > level if armed is None else price >= level * (ONE + TRAIL_STEP)
+
+
+def _level(
+    position: Position,
+    instrument: Instrument,
+    entry: OrderIntent | None,
+    armed: StopArmed | None,
+    default_distance: Decimal,
+) -> tuple[Price, str, str]:
+    """The price that is promised already, the rule behind it, and why."""
+    named = entry.protective_stop if entry is not None else None
+    if armed is not None and (named is None or armed.trigger_price >= named):
+        return instrument.price_up(armed.trigger_price), armed.rule, armed.why
+    if named is not None and entry is not None:
+        return instrument.price_up(named), "entry", f"named by {entry.client_id}"
+    price = position.average_price * (ONE - default_distance)
+    return instrument.price_up(price), "default", f"{default_distance:f} under {position.average_price:.8g}"
+
+
+def _part(instrument: Instrument, left: Decimal, due: Decimal, quote: Quote) -> Quantity:
+    """What to sell of a part that is due: all that is left where the rest could not be sold by itself."""
+    rest = instrument.quantity(max(left - due, ZERO))
+    if rest < instrument.min_quantity or rest * quote.bid < instrument.min_notional:
+        due = left
+    part = min(instrument.quantity(min(due, left)), Quantity(instrument.max_quantity))
+    enough = part >= instrument.min_quantity and part * quote.bid >= instrument.min_notional
+    return part if enough else NOTHING
 
 
 def guards(orders: Sequence[Order], *, stops: bool) -> list[Order]:
@@ -98,3 +157,10 @@ def sales(orders: Sequence[Order], symbol: Symbol) -> list[Order]:
 def cover(stops: Sequence[Order]) -> Decimal:
     """How much the stops would sell together."""
     return sum((order.remaining for order in stops), ZERO)
+
+
+def catches(stops: Sequence[Order], wanted: Plan) -> bool:
+    """Whether these stops, for all of it and none too low, deal with a breach by themselves."""
+    levels = [order.intent.trigger_price for order in stops]
+    high_enough = all(level is not None and level >= wanted.level for level in levels)
+    return high_enough and cover(stops) >= wanted.quantity

@@ -21,6 +21,7 @@ from domain.events import (
     OrderFilled,
     OrderSubmitted,
     OrderUnknown,
+    StopArmed,
 )
 from domain.money import Price, Symbol
 from domain.orders import TERMINAL, Fill, Order, OrderIntent, OrderStatus
@@ -73,9 +74,13 @@ class Settling:
         """The newest entry that filled into the position in `symbol`; None when there is no position."""
         return self._book.entries.get(symbol)
 
-    def armed_stop(self, symbol: Symbol) -> Price | None:
-        """The price of the newest stop armed for the position in `symbol`."""
+    def armed_stop(self, symbol: Symbol) -> StopArmed | None:
+        """The newest stop armed for the position in `symbol`: its price, and the rule that set it."""
         return self._book.stops.get(symbol)
+
+    def first_stop(self, symbol: Symbol) -> Price | None:
+        """The price of the first stop armed for the position in `symbol`: what it risked at the start."""
+        return self._book.first_stops.get(symbol)
 
     def take_touched(self) -> Mapping[Symbol, datetime]:
         """The symbols whose position or orders changed since this was last asked, and when they first did."""

@@ -268,6 +268,10 @@ class Portfolio:
         amount = self.capital.amount
         return ((self._cash_account, amount), (self.ledger.account(CAPITAL, self.capital.currency), -amount))
 
+    def fills(self, start: int = 0) -> list[Fill]:
+        """The fills from number `start` on, in the order they were booked."""
+        return self._fills[start:]
+
     def postings(self, start: int = 0) -> Iterator[Posting]:
         """Every posting of the fills from number `start` on, in the order they were booked."""
         for fill in self._fills[start:]:

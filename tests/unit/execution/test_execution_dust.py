@@ -66,7 +66,7 @@ def test_a_new_entry_over_dust_has_its_own_stop() -> None:
     assert story.book.stops == {}
     assert story.book.entries == {}
     story.trade(Side.BUY, "1", "90", Money(Decimal("0.001"), COIN), stop="85")
-    assert story.book.stops == {BTC: Decimal(85)}
+    assert story.book.stops[BTC].trigger_price == Decimal(85)
 
 
 def test_a_part_that_can_still_be_sold_keeps_its_stop() -> None:
@@ -74,6 +74,6 @@ def test_a_part_that_can_still_be_sold_keeps_its_stop() -> None:
     story.trade(Side.BUY, "1", "100", Money(ZERO, USDT), stop="95")
     story.trade(Side.SELL, "0.9", "101", Money(ZERO, USDT))
     assert story.portfolio.sellable(BTC, Decimal(101))
-    assert story.book.stops == {BTC: Decimal(95)}
+    assert story.book.stops[BTC].trigger_price == Decimal(95)
     story.trade(Side.SELL, "0.06", "101", Money(ZERO, USDT))
     assert story.book.stops == {}, "four units of money are under the venue's five"
