@@ -169,8 +169,8 @@ def build_desk(
 
     Raises ConfigError, DataError, or JournalCorrupt when the past contradicts itself.
     """
+    from app.stopping import guardian_of
     from execution.facts import FactsSource
-    from execution.guardian import StopGuardian
     from execution.order_desk import OrderDesk
     from market.features import FeatureEngine
     from market.snapshot import SnapshotBuilder
@@ -202,9 +202,23 @@ def build_desk(
     agents = _agents(tools, model, chosen)
     strategies = make_all(settings.decision.strategies)
     sizing = Sizing(settings.sizing.policy())
-    named = (*declared_features(strategies, *agents.values()), *sizing_features(sizing.policy))
+    named = (
+        *declared_features(strategies, *agents.values()),
+        *sizing_features(sizing.policy),
+        *settings.stops.plan().features,
+    )
     features = FeatureEngine(feed, named)
-    guardian = StopGuardian(orders, portfolio, feed, clock, session=session, bound=world.bound)
+    guardian = guardian_of(
+        settings,
+        limits,
+        orders=orders,
+        portfolio=portfolio,
+        feed=feed,
+        clock=clock,
+        features=features,
+        session=session,
+        bound=world.bound,
+    )
     context = CycleContext(
         session=session,
         feed=feed,

@@ -27,6 +27,7 @@ from pydantic import (
 
 from app.section import Mode, Section
 from app.sizing_section import SizingSection
+from app.stops_section import StopsSection
 from app.venue_section import VenueSection
 from domain.errors import ConfigError, MoneyError
 from domain.instrument import split_symbol
@@ -176,6 +177,7 @@ class Settings(Section):
     sizing: SizingSection = SizingSection()
     models: ModelsSection = ModelsSection()
     api: ApiSection = ApiSection()
+    stops: StopsSection = StopsSection()
     risk: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
