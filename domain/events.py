@@ -16,6 +16,7 @@ from domain.algorithms import AlgorithmPlan
 from domain.breakers import BreakerChanged, ViewsTaken
 from domain.frozen import quick
 from domain.halt import Halt
+from domain.limits import LimitsChanged, LimitsDeclared
 from domain.money import Price, Quantity, Symbol
 from domain.opinions import Abstention, Opinion, Proposal
 from domain.orders import Fill, OrderIntent
@@ -140,7 +141,10 @@ class IntentRecorded:
 
 @dataclass(frozen=True, slots=True)
 class IntentRefused:
-    """The gate said no. Stage 1 is the review in the graph, stage 2 the one at the desk."""
+    """The gate said no. Stage 1 is the review in the graph, stage 2 the one at the desk.
+
+    `limits_hash` is the SHA-256 of the limits it held.
+    """
 
     kind: ClassVar[Literal["intent_refused"]] = "intent_refused"
     durable: ClassVar[bool] = True
@@ -148,6 +152,7 @@ class IntentRefused:
     stage: int
     breaches: tuple[Breach, ...]
     at: datetime
+    limits_hash: str = ""
 
 
 @quick
@@ -349,6 +354,8 @@ DeskEvent = (
     | StopArmed
     | StopsResumed
     | HaltChanged
+    | LimitsDeclared
+    | LimitsChanged
     | BreakerChanged
     | ViewsTaken
     | EquityMarked

@@ -33,7 +33,8 @@ class Clip:
 class VerdictRecord:
     """A review on record. `stage` is 1 before the execution trader's tactic is sent, 2 at the desk.
 
-    `clips` are the rules that let the order through smaller than it was asked for.
+    `clips` are the rules that let the order through smaller than it was asked for. `limits_hash` is the
+    SHA-256 of the limits that were held.
     """
 
     client_id: str
@@ -42,3 +43,4 @@ class VerdictRecord:
     breaches: tuple[Breach, ...]
     at: datetime
     clips: tuple[Clip, ...] = ()
+    limits_hash: str = ""

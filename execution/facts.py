@@ -14,6 +14,7 @@ from domain.orders import Order, OrderIntent, OrderType, Side
 from market.feed import Feed
 from portfolio.portfolio import Portfolio
 from risk.facts import AccountFacts, OpenOrderFacts, PositionFacts, RiskFacts
+from risk.limit_kinds import LONGEST_RATE_WINDOW
 from risk.limits import RiskLimits
 
 _STOP: Final = OrderType.STOP  # read for every open order; off its class it costs more than a comparison
@@ -29,15 +30,24 @@ class FactsSource:
         self._portfolio = portfolio
         self._feed = feed
         self._halt = halt
-        seconds = limits.order_rate_window_seconds
-        self._window = None if seconds is None else timedelta(seconds=seconds)
-        self._submitted: deque[datetime] = deque()
+        self._sent: deque[datetime] = deque()  # for as long as the longest window there may be
+        self.limit_to(limits)
         self._account: AccountFacts | None = None
         self._account_version = 0
+
+    def limit_to(self, limits: RiskLimits) -> None:
+        """Count by these limits from now on; a longer window counts what was sent before, too."""
+        seconds = limits.order_rate_window_seconds
+        self._window = None if seconds is None else timedelta(seconds=seconds)
+        self._submitted = deque(self._sent)
 
     def submitted(self, at: datetime) -> None:
         """The desk sent an order at `at`: it counts against the order rate."""
         self._submitted.append(at)
+        sent = self._sent
+        sent.append(at)
+        while at - sent[0] > LONGEST_RATE_WINDOW:
+            sent.popleft()
 
     def recent_orders(self, now: datetime) -> int | None:
         """Orders sent within the rate window before `now`; None when the window is not set."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
@@ -13,6 +14,9 @@ from domain.money import ONE, ZERO, Symbol, decimal_from
 from risk.windows import ALWAYS, Blackout, TradingHours, blackouts_cover, hours_within
 
 _Window = TypeVar("_Window")
+
+LONGEST_RATE_WINDOW: Final = timedelta(days=1)
+"""What was sent is remembered for so long."""
 
 LONGEST_SECONDS: Final = 31 * 86_400
 """No window, pause or age is longer than a month: what is meant to be for ever is a halt."""
@@ -203,7 +207,7 @@ FRACTION_OR_ZERO: Final = Kind("fraction of 1", _read_decimal, _SHARE_OR_NONE, _
 RESERVE: Final = Kind("fraction of 1", _read_decimal, _SHARE_OR_NONE, _at_least)
 COUNT: Final = Kind("count", _read_whole, _whole(1, None), _at_most)
 AGE: Final = Kind("seconds", _read_whole, _SECONDS, _at_most)
-SPAN: Final = Kind("seconds", _read_whole, _SECONDS, _at_least)
+SPAN: Final = Kind("seconds", _read_whole, _whole(1, int(LONGEST_RATE_WINDOW.total_seconds())), _at_least)
 WAIT: Final = Kind("seconds", _read_whole, _SECONDS_OR_NONE, _at_least)
 REQUIRED: Final = Kind("true or false", _read_flag, _check_flag, _at_least)
 PERMITTED: Final = Kind("true or false", _read_flag, _check_flag, _at_most)

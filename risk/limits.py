@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -15,9 +17,19 @@ from risk.limit_kinds import plain_of, text_of
 from risk.limit_table import LIMITS
 from risk.windows import Blackout, TradingHours
 
+VERSION: Final = 1
+"""Of the document. A newer one may hold limits that this desk would not know to keep: it is refused."""
+
+
+class _Hashed:
+    """Room for a hash that is no field: made when first asked for, read for every verdict."""
+
+    __slots__ = ("_hash",)
+    _hash: str
+
 
 @dataclass(frozen=True, slots=True)
-class RiskLimits:
+class RiskLimits(_Hashed):
     """What no order may go beyond; `risk.limit_table` says what each means, its unit, default and ceiling.
 
     The unit stands in the name: `_fraction` is of 1 (0.05 is 5 %), `_equity_fraction` of equity, `_quote` an
@@ -70,6 +82,43 @@ class RiskLimits:
             value = getattr(self, name)
             if value is not None:
                 limit.kind.check(name, value)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of `canonical`: equal limits, equal hash, however they were written."""
+        try:
+            return self._hash
+        except AttributeError:
+            digest = hashlib.sha256(self.canonical().encode()).hexdigest()
+            object.__setattr__(self, "_hash", digest)
+            return digest
+
+    def canonical(self) -> str:
+        """The version and every limit as one JSON text: keys sorted, no spaces, one writing of each value."""
+        told = {"limits": dict(self.as_mapping()), "version": VERSION}
+        return json.dumps(told, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_canonical(cls, text: str) -> Self:
+        """Limits from what `canonical` wrote, in this version or an older one.
+
+        Raises ConfigError for a version that is missing or newer, a limit that is missing or unknown, and
+        whatever `from_mapping` refuses.
+        """
+        try:
+            told = json.loads(text)
+            version, limits = told["version"], dict(told["limits"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigError(f"the limits on record cannot be read: {error!r}") from error
+        if type(version) is not int or not 1 <= version <= VERSION:
+            raise ConfigError(
+                f"the limits on record are of version {version!r}, this desk knows {VERSION}",
+                fix="Run the newer desk that wrote them",
+            )
+        absent = [name for name in LIMITS if name not in limits]
+        if absent:
+            raise ConfigError(f"the limits on record lack {', '.join(absent)}")
+        return cls.from_mapping(limits)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object]) -> Self:
