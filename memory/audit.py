@@ -10,6 +10,7 @@ from pathlib import Path
 
 from domain.errors import JournalCorrupt
 from domain.events import CycleRecorded
+from memory import aside
 from memory.chain import GENESIS, Verified, link
 from memory.database import connect, storage_error
 from memory.seal import check_seal
@@ -29,11 +30,14 @@ def verify(path: Path) -> Verified:
             events, head, recorded = _chain(path, reader)
             records = _records(path, reader, recorded)
             _file(path, reader)
+            beside = aside.follow(path, aside.read(path), events, head)
         except sqlite3.DatabaseError as error:
             explained = storage_error(path, error)
             if "locked" in explained.message:
                 raise explained from error
             raise JournalCorrupt(explained.message, fix=explained.fix) from error
+    if beside:
+        events, head = beside[-1][0], beside[-1][4]
     return Verified(events=events, head=head.hex(), records=records, sealed=check_seal(path))
 
 

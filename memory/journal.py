@@ -15,19 +15,12 @@ from typing import Final
 
 from domain.errors import JournalCorrupt, StorageError
 from domain.events import DeskEvent
-from memory import audit
+from memory import aside, audit
 from memory.chain import GENESIS, Verified, link
 from memory.codec import decode, encode, utc_text
 from memory.database import BUSY_SECONDS, connect, migrate, storage_error
 from memory.seal import break_seal, set_seal
 
-_Row = tuple[int, str, str, bytes, bytes]
-_INSERT: Final = "INSERT INTO journal (seq, kind, at, payload, hash) VALUES (?, ?, ?, ?, ?)"
-_HEAD: Final = "UPDATE journal_head SET seq = ?, hash = ? WHERE one = 1"
-_RECORD: Final = (
-    "INSERT INTO cycle_records (cycle_id, hash, body) VALUES (?, ?, ?) "
-    "ON CONFLICT (cycle_id) DO UPDATE SET hash = excluded.hash, body = excluded.body"
-)
 _PAGE: Final = 1000
 _LOG_BYTES: Final = 4_300_000
 """A little more than the write-ahead log holds between two checkpoints (SQLite: 1000 pages of 4096 bytes)."""
@@ -45,14 +38,15 @@ class SqliteJournal:
         if not read_only:
             migrate(path)
         self._connection = connect(path, read_only=read_only, busy_seconds=busy_seconds)
-        self._batch: list[_Row] = []
-        self._records: list[tuple[str, str, bytes]] = []
+        self._batch: list[aside.Row] = []
+        self._records: list[aside.Record] = []
         self._in_doubt = False
         self._sealed = True
         self._closed = False
         self._seq, self._hash = 0, GENESIS
         if not read_only:  # a reader beside a writing desk could catch head and end between two commits
             try:
+                self._take_over()
                 self._seq, self._hash = self._read_head()
             except BaseException:
                 self._connection.close()
@@ -116,10 +110,10 @@ class SqliteJournal:
             if self._in_doubt:
                 self._drop_what_was_written()
             if self._records:
-                self._connection.executemany(_RECORD, self._records)
+                self._connection.executemany(aside.PUT_RECORD, self._records)
             if self._batch:
-                self._connection.executemany(_INSERT, self._batch)
-                execute(_HEAD, (self._seq, self._hash))
+                self._connection.executemany(aside.INSERT_EVENT, self._batch)
+                execute(aside.SET_HEAD, (self._seq, self._hash))
             execute("COMMIT")
         except sqlite3.Error as error:
             self._in_doubt = True
@@ -153,7 +147,10 @@ class SqliteJournal:
             set_seal(self.path)
 
     def events(self, after: int = 0) -> Iterator[tuple[int, DeskEvent]]:
-        """The durable events with a number above `after`, oldest first. Raises JournalCorrupt."""
+        """The durable events with a number above `after`, oldest first, those beside the database too.
+
+        Raises JournalCorrupt.
+        """
         with contextlib.closing(connect(self.path, read_only=True)) as reader:
             while True:
                 try:
@@ -167,11 +164,22 @@ class SqliteJournal:
                     after = seq
                     yield seq, decode(kind, payload)
                 if len(rows) < _PAGE:
-                    return
+                    break
+        for seq, kind, _, payload, _ in aside.read(self.path).rows:
+            if seq == after + 1:
+                after = seq
+                yield seq, decode(kind, payload)
 
     def verify(self) -> Verified:
         """Read everything that is durable; raises JournalCorrupt naming the first event that is wrong."""
         return audit.verify(self.path)
+
+    def _take_over(self) -> None:
+        """What an earlier desk had to keep beside the database belongs in it, before anything is added."""
+        try:
+            self._sealed = not aside.take_over(self._connection, self.path)
+        except sqlite3.Error as error:
+            raise storage_error(self.path, error) from error
 
     def _read_head(self) -> tuple[int, bytes]:
         try:
