@@ -66,6 +66,11 @@ _COINBASE: Final = {
 _WORDS: Final = {"binance": _BINANCE, "gate": _GATE, "mexc": _MEXC, "coinbase": _COINBASE}
 
 
+def code_of(reason: Reason, venue: str) -> str | None:
+    """What that venue calls a reason to refuse; None where nobody knows."""
+    return _WORDS[venue].get(reason)
+
+
 def worded(refused: Rejection, venue: str | None) -> str:
     """A refusal in the words of that venue, then what was wrong in ours; without a venue, only the latter."""
     said = _WORDS.get(venue, {}).get(refused.reason) if venue is not None else None

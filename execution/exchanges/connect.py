@@ -154,6 +154,10 @@ def _options(profile: VenueProfile) -> dict[str, Any]:
     }
     if profile.ccxt_id == "gate":
         options["createOrder"] = {"expiration": _seconds(profile.trigger_lasts)}
+    if profile.ccxt_id == "coinbase":
+        # The older balances leave out what open orders hold, and the older clock is of another host.
+        options["fetchBalance"] = "v3PrivateGetBrokerageAccounts"
+        options["fetchTime"] = "v3PublicGetBrokerageTime"
     if profile.recv_window:
         options["recvWindow"] = int(profile.acceptance / timedelta(milliseconds=1))
     return options

@@ -32,7 +32,7 @@ from simulator.wire.faults import Fault, FaultKind, FaultPlan, Operation, When, 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-VENUES: Final = ("binance", "gate", "mexc")
+VENUES: Final = ("binance", "gate", "mexc", "coinbase")
 _CONTROL_LIMIT: Final = 366 * 86_400
 
 

@@ -98,6 +98,7 @@ HARNESSES: dict[str, Callable[[], AbstractAsyncContextManager[Harness]]] = {
     "ccxt-binance": lambda: _on_the_wire("binance"),
     "ccxt-gate": lambda: _on_the_wire("gate"),
     "ccxt-mexc": lambda: _on_the_wire("mexc"),
+    "ccxt-coinbase": lambda: _on_the_wire("coinbase"),
 }
 
 

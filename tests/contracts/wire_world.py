@@ -27,14 +27,19 @@ from simulator.exchange.policy import FeeIn
 from simulator.exchange.rules import MarketRules
 from simulator.exchange.tape import Tape
 from simulator.fees import one_rate
+from simulator.wire.coinbase_keys import key_from
 from simulator.wire.server import Running, serve, venue_module
 from tests.scenarios.stage import BTC, COIN, INSTRUMENT, START, USDT
 
 KEYS: Final = Credentials("desk-key", "desk-secret")
 DESK, MAKER, TAKER = "desk", "maker", "taker"
 FUNDS: Final = {USDT: Decimal(10_000), COIN: Decimal(10)}
-_NAMES: Final = {"binance": "binance-testnet", "gate": "gate-testnet", "mexc": "mexc"}
-_WINDOW: Final = timedelta(seconds=10)
+_NAMES: Final = {
+    "binance": "binance-testnet",
+    "gate": "gate-testnet",
+    "mexc": "mexc",
+    "coinbase": "coinbase",
+}
 
 
 @dataclass(slots=True)
@@ -53,7 +58,7 @@ class WireMarket:
 
     def wait_out_the_window(self) -> None:
         """Let so much time pass that no request on its way can be taken in any more."""
-        self.wait(_WINDOW.total_seconds())
+        self.wait(2 * profile(_NAMES[self.wire]).acceptance.total_seconds())
 
     def quote(self, side: Side, quantity: str, price: str, symbol: Symbol = BTC) -> OrderView:
         """The other side's limit order: it rests, or trades with the desk's."""
@@ -134,7 +139,8 @@ async def wire_market(
         tape=tape,
         prices={each.symbol: Decimal(price) for each in instruments},
     )
-    exchange.open_account(DESK, funds, [ApiKey(KEYS.key, KEYS.secret)])
+    keys = keys_of(wire)
+    exchange.open_account(DESK, funds, [ApiKey(keys.key, keys.secret)])
     rich = {currency: Decimal(10**9) for each in instruments for currency in (each.base, each.quote)}
     for stranger in (MAKER, TAKER):  # two, or they would be kept from trading with themselves
         exchange.open_account(stranger, rich)
@@ -142,11 +148,16 @@ async def wire_market(
         yield WireMarket(wire, clock, exchange, server)
 
 
+def keys_of(wire: str) -> Credentials:
+    """The desk's key at a venue: a word and a secret, but at Coinbase, which hands out private keys."""
+    return Credentials(*key_from("desk")) if wire == "coinbase" else KEYS
+
+
 def connection_to(wire: str, url: str, *, stream: bool = False, patience: float = 30) -> Connection:
     """How the desk reaches such a venue. Requests time out after `patience` real seconds."""
     return Connection(
         profile(_NAMES[wire]),
-        KEYS,
+        keys_of(wire),
         rest_url=url,
         stream_url=url.replace("http", "ws", 1) if stream else None,
         timeout=timedelta(seconds=patience),
