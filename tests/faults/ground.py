@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -40,6 +41,8 @@ class Ground(Protocol):
     limits: RiskLimits
     price: Decimal
     quantity: Decimal
+    moment: timedelta
+    """How long `pass_time` takes."""
     forgets: bool
     """Whether the venue's memory of what is over ends with the process."""
 

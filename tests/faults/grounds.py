@@ -38,6 +38,7 @@ class ScriptedGround:
     limits: RiskLimits = LIMITS
     price = Decimal(40_000)
     quantity = Decimal("0.5")
+    moment = timedelta(seconds=6)
     forgets = False
 
     def __init__(self, does: Capabilities) -> None:
@@ -52,7 +53,7 @@ class ScriptedGround:
         return
 
     def pass_time(self) -> None:
-        self.clock.set(self.clock.now() + timedelta(seconds=6))
+        self.clock.set(self.clock.now() + self.moment)
         self.feed.now = self.clock.now()
         for name, kept in tuple(self.venue._orders.items()):
             if kept.intent.order_type is OrderType.MARKET and kept.status not in TERMINAL:
@@ -141,6 +142,7 @@ class PaperGround:
     limits: RiskLimits = LIMITS
     price = Decimal(40_000)
     quantity = Decimal("0.5")
+    moment = HOUR
     forgets = True
 
     def __init__(self) -> None:
@@ -164,7 +166,7 @@ class PaperGround:
 
     def _bar(self, low: Decimal | None = None, high: Decimal | None = None) -> None:
         start, price = self.clock.now(), self.feed.last[BTC]
-        end = start + HOUR
+        end = start + self.moment
         bottom, top = min(price, low or price), max(price, high or price)
         bar = Candle(
             BTC,

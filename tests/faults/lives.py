@@ -114,6 +114,16 @@ class Process:
             f"not settled: {[(each.client_id, each.status) for each in self.desk.open_orders()]}"
         )
 
+    async def come_to_rest(self) -> None:
+        """Settle, and let time pass, until nothing waits to be executed at market either."""
+        await self.settle()
+        for _ in range(_ROUNDS):
+            if not any(order.intent.order_type is OrderType.MARKET for order in self.desk.open_orders()):
+                return
+            self.ground.pass_time()
+            await self.settle()
+        raise AssertionError("an order at market is not executed")
+
     async def want(self, wish: Wish) -> Order:
         """The wish, sent until it certainly arrived; what arrived is not wished again."""
         for attempt in range(_TRIES):

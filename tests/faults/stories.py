@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from decimal import Decimal
 
-from domain.orders import Order, OrderIntent, OrderType, Side
+from domain.orders import Order, OrderIntent, OrderStatus, OrderType, Side
 from execution.algorithms.plans import twap
 from tests.faults.ground import Ground
 from tests.faults.lives import Process, Step, Story, wish
@@ -114,7 +113,7 @@ def sliced(ground: Ground) -> list[Step]:
     began = ground.clock.now()
     template: OrderIntent = _parent(ground)
     instrument = ground.instruments[ground.symbol]
-    plan = twap(template, instrument, ground.price, start=began, interval=timedelta(seconds=30), parts=_PARTS)
+    plan = twap(template, instrument, ground.price, start=began, interval=5 * ground.moment, parts=_PARTS)
 
     async def start(process: Process) -> None:
         process.worker.start(plan)
@@ -124,6 +123,17 @@ def sliced(ground: Ground) -> list[Step]:
     for _ in range(16):
         steps.append((ground.pass_time, tick))
     return steps
+
+
+def check_sliced(process: Process) -> None:
+    """At most one part was given up, and nothing was bought beyond the parts that were sent."""
+    children = [each for each in process.desk.orders.values() if each.intent.parent == "s-000002-00"]
+    unsent = sum(each.status is OrderStatus.EXPIRED for each in children)
+    bought = sum(each.filled for each in children)
+    assert unsent <= 1
+    wanted = process.ground.quantity * Decimal("0.6")
+    assert wanted * (3 - unsent) / 3 <= bought <= wanted, bought
+    assert not process.worker.running
 
 
 def _parent(ground: Ground) -> OrderIntent:

@@ -1,20 +1,26 @@
-"""Real SIGKILLs at chosen boundaries of the journal; all boundaries by hand, see boundary_kills.py."""
+"""Real SIGKILLs at a sample of all moments; at all of them by hand, see boundary_kills.py."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import pytest
 
-from tests.faults.boundary_kills import by_name, kill_at, run
+from tests.faults.boundary_kills import DESK
+from tests.faults.forking import apart
+from tests.faults.killing import PLACES
 
-CHOSEN = [
-    ("after order_submitted", 3),  # sent or not: only the venue knows
-    ("before order_filled", 5),
-    ("after stop_armed", 7),  # the new stop stands, the old one as well
-]
+STORIES = [f"--story={story}" for story in ("single", "bracket", "twap")]
+SAMPLES = {
+    "stories": ([*(f"--place={place}" for place in PLACES), *STORIES, "--every=71", "--offset=9"], 25),
+    "the whole desk": ([f"--place={DESK}", "--every=83", "--offset=31"], 7),
+}
 
 
-def test_a_desk_killed_at_a_boundary_ends_as_one_nobody_disturbed(tmp_path: Path) -> None:
-    code, calm, names = run(tmp_path / "calm", None)
-    assert code == 0
-    moments = by_name(names, CHOSEN)
-    assert kill_at(tmp_path, moments, calm["fingerprint"]) == len(CHOSEN)
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_a_desk_killed_at_a_boundary_ends_as_one_nobody_disturbed(sample: str) -> None:
+    options, least = SAMPLES[sample]
+    done = apart("tests.faults.boundary_kills", ["--here", *options], keep=True)
+    told = f"{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, told
+    name, _, _, kills, same, _ = done.stdout.splitlines()[-1].split()
+    assert name == "all", told
+    assert int(kills) == int(same) >= least, told

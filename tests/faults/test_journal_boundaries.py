@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 
-from domain.orders import OrderStatus, OrderType, TimeInForce
+from domain.orders import OrderType, TimeInForce
 from execution.scripted import ALL
 from execution.venue import Capabilities
+from tests.faults.ground import Ground
 from tests.faults.grounds import PaperGround, ScriptedGround
-from tests.faults.lives import Process, die_everywhere, standing
-from tests.faults.stories import STORIES, sliced
+from tests.faults.lives import die_everywhere, standing
+from tests.faults.stories import STORIES, check_sliced, sliced
 from tests.faults.wire_ground import wire_ground
 
 VENUES: dict[str, Capabilities] = {
@@ -40,20 +41,11 @@ async def test_death_anywhere_on_the_paper_venue(story: str) -> None:
     assert died["after place"] >= 2
 
 
-async def test_death_anywhere_in_a_purchase_by_parts() -> None:
+@pytest.mark.parametrize("ground", [lambda: ScriptedGround(ALL), PaperGround])
+async def test_death_anywhere_in_a_purchase_by_parts(ground: Callable[[], Ground]) -> None:
     """A part that certainly was not sent is not sent in a burst later: the plan ends with less."""
-    died = await die_everywhere(lambda: standing(ScriptedGround(ALL)), sliced, verify=check_sliced)
+    died = await die_everywhere(lambda: standing(ground()), sliced, verify=check_sliced)
     assert died["before place"] == died["after place"] == 6
-
-
-def check_sliced(process: Process) -> None:
-    children = [each for each in process.desk.orders.values() if each.intent.parent == "s-000002-00"]
-    unsent = sum(each.status is OrderStatus.EXPIRED for each in children)
-    bought = sum(each.filled for each in children)
-    assert unsent <= 1
-    wanted = process.ground.quantity * Decimal("0.6")
-    assert wanted * (3 - unsent) / 3 <= bought <= wanted, bought
-    assert not process.worker.running
 
 
 WIRES = ("binance", "gate", "mexc")
@@ -62,7 +54,7 @@ WIRES = ("binance", "gate", "mexc")
 @pytest.mark.parametrize("story", STORIES)
 @pytest.mark.parametrize("wire", WIRES)
 async def test_death_on_the_wire(wire: str, story: str) -> None:
-    """A sample in every run; all of them by hand: python -m tests.faults.boundary_kills --wire."""
+    """A sample in every run; all of them, by SIGKILL: python -m tests.faults.boundary_kills --all."""
     died = await die_everywhere(lambda: wire_ground(wire), STORIES[story], every=17, offset=len(story))
     assert died.total() >= 4
 

@@ -16,7 +16,7 @@ from execution.venue import Venue
 from portfolio.portfolio import Portfolio
 from risk.limits import DEFAULTS, RiskLimits
 from simulator.exchange.policy import FeeIn
-from tests.contracts.wire_world import WireWorld, wire_world
+from tests.contracts.wire_world import WireMarket, WireWorld, wire_market, wire_world
 from tests.faults.ground import Seen
 from tests.faults.world import StillFeed
 from tests.scenarios.stage import BTC, INSTRUMENT, USDT
@@ -35,12 +35,13 @@ class WireGround:
     )
     price = Decimal(100)
     quantity = Decimal(2)
+    moment = timedelta(seconds=6)
     forgets = False
 
-    def __init__(self, world: WireWorld) -> None:
+    def __init__(self, world: WireMarket) -> None:
         self.world = world
         self.clock = world.clock
-        self.feed = _WireFeed()
+        self.feed = OneCoinFeed()
         self._now()
         world.quote(Side.BUY, _DEEP, "99.9")
         world.quote(Side.SELL, _DEEP, "100.1")
@@ -49,6 +50,7 @@ class WireGround:
         self.feed.now = self.clock.now()
 
     def connect(self) -> Venue:
+        assert isinstance(self.world, WireWorld), "nobody is connected to this venue"
         venue = self.world.venue
         return CcxtVenue(venue.line, venue.instruments, self.clock, reconcile_every=timedelta(0))
 
@@ -57,7 +59,7 @@ class WireGround:
         venue.restore(desk.orders.values())
 
     def pass_time(self) -> None:
-        self.world.wait(6)
+        self.world.wait(self.moment.total_seconds())
         self._now()
 
     def fill_bids(self, quantity: Decimal) -> None:
@@ -95,7 +97,9 @@ class WireGround:
         return self.world.held()
 
 
-class _WireFeed(StillFeed):
+class OneCoinFeed(StillFeed):
+    """One coin at 100 until somebody says otherwise."""
+
     symbols = (BTC,)  # type: ignore[assignment]  # one of the two
     instruments: Mapping[Symbol, Instrument] = {BTC: INSTRUMENT}
 
@@ -115,3 +119,11 @@ async def wire_ground(wire: str) -> AsyncIterator[WireGround]:
     funds = {USDT: WireGround.capital.amount}
     async with wire_world(wire, funds=funds, fee_in=FeeIn.RECEIVED, patience=5) as world:
         yield WireGround(world)
+
+
+@asynccontextmanager
+async def wire_outside(wire: str) -> AsyncIterator[WireGround]:
+    """The same venue, to which other processes connect."""
+    funds = {USDT: WireGround.capital.amount}
+    async with wire_market(wire, funds=funds, fee_in=FeeIn.RECEIVED) as market:
+        yield WireGround(market)
