@@ -248,12 +248,12 @@ class Sizing:
             before = float(present)
             answer = stage(before, facts, self.policy)
             after = min(max(answer.weight, 0.0), facts.max_weight) if isfinite(answer.weight) else 0.0
-            new = present if after == before else _grid(after)
+            new = present if after == before else on_grid(after)
             steps.append(Contribution(name, present, new, answer.why, answer.figures))
             present = new
         return Sized(facts.symbol, weight, present, tuple(steps))
 
 
-def _grid(weight: float) -> Decimal:
-    """Onto the grid, downwards; a float that stands for a grid point stays on it."""
+def on_grid(weight: float) -> Decimal:
+    """A finite weight on the grid, rounded down; a float that stands for a point of the grid stays on it."""
     return Decimal(round(weight, 12).__repr__()).quantize(WEIGHT_STEP, rounding=ROUND_DOWN)
