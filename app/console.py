@@ -51,7 +51,10 @@ class Console:
             case OrderClosed() if event.status == OrderStatus.REJECTED:
                 return f"rejected  {event.client_id}: {event.reason}"
             case StopArmed():
-                return f"stop      {amount(event.quantity)} {event.symbol} at {amount(event.trigger_price)}"
+                by = f" ({event.rule.replace('_', ' ')})" if event.rule else ""
+                return (
+                    f"stop      {amount(event.quantity)} {event.symbol} at {amount(event.trigger_price)}{by}"
+                )
             case OpinionGiven(view=Abstention(source=source, symbol=None, reason=reason)):
                 return f"abstains  {source}: {reason}"
             case HaltChanged(halt=halt):

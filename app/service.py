@@ -21,7 +21,6 @@ from app.viewing import (
     halt_view,
     order_view,
     position_views,
-    stops_of,
 )
 from app.views import (
     AgentView,
@@ -155,7 +154,8 @@ class LiveDesk:
         ]
 
     async def positions(self) -> tuple[PositionView, ...]:
-        return position_views(self._desk.portfolio, stops_of(self._desk.orders.open_orders()))
+        orders = self._desk.orders
+        return position_views(self._desk.portfolio, orders.open_orders(), orders.armed_stop)
 
     async def orders(self, *, limit: int, open_only: bool) -> tuple[OrderView, ...]:
         orders = self._desk.orders

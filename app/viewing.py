@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from app.decision_views import (
     Decision,
@@ -30,6 +30,7 @@ from app.views import (
     OrderView,
     PositionView,
 )
+from domain.events import StopArmed
 from domain.halt import Halt
 from domain.market import MarketSnapshot
 from domain.money import ZERO, Symbol
@@ -82,9 +83,14 @@ def account_view(portfolio: Portfolio, *, peak: Decimal, day_start: Decimal) -> 
     )
 
 
-def position_views(portfolio: Portfolio, stops: Mapping[Symbol, Decimal]) -> tuple[PositionView, ...]:
-    """What is held; `stops` has the trigger price that protects each symbol."""
-    equity = portfolio.equity
+def position_views(
+    portfolio: Portfolio, orders: Iterable[Order], armed: Callable[[Symbol], StopArmed | None]
+) -> tuple[PositionView, ...]:
+    """What is held, and what protects it: the highest of the stops among `orders`, or the one watched.
+
+    `armed` gives the newest stop that was armed for a symbol.
+    """
+    equity, resting = portfolio.equity, stops_of(orders)
     return tuple(
         PositionView(
             symbol=symbol,
@@ -95,10 +101,18 @@ def position_views(portfolio: Portfolio, stops: Mapping[Symbol, Decimal]) -> tup
             weight=fraction(held.value, equity),
             unrealized=held.unrealized,
             realized=held.realized,
-            stop=stops.get(symbol),
+            **_protection(resting.get(symbol), armed(symbol)),
         )
         for symbol, held in portfolio.positions.items()
     )
+
+
+def _protection(resting: Decimal | None, armed: StopArmed | None) -> dict[str, Any]:
+    if armed is None or (resting is None and armed.client_id):
+        return {"stop": resting}  # a stop that was armed and rests no more protects nothing
+    if resting is not None and resting != armed.trigger_price:
+        return {"stop": resting}
+    return {"stop": armed.trigger_price, "stop_rule": armed.rule, "stop_why": armed.why}
 
 
 def stops_of(orders: Iterable[Order]) -> dict[Symbol, Decimal]:

@@ -130,7 +130,10 @@ class Status(Model):
 
 
 class PositionView(Model):
-    """An open position. `stop` is the trigger the guardian holds, None when there is none."""
+    """An open position. `stop` is the trigger the guardian holds or watches, None when there is none.
+
+    `stop_rule` names the rule that set it, `stop_why` says how; empty when nobody wrote that down.
+    """
 
     symbol: str
     quantity: Amount
@@ -141,6 +144,8 @@ class PositionView(Model):
     unrealized: Amount
     realized: Amount
     stop: Amount | None = None
+    stop_rule: str = ""
+    stop_why: str = ""
 
 
 class FillView(Model):

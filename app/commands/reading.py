@@ -12,7 +12,7 @@ from app.history import History, SessionHistory, fold
 from app.home import Home, Running
 from app.render import amount, percent, print_json, print_pairs, print_table, text
 from app.settings import home_folder
-from app.viewing import account_view, halt_view, order_view, position_views, stops_of
+from app.viewing import account_view, halt_view, order_view, position_views
 from app.views import AccountView
 from domain.errors import NotFound
 from domain.halt import HaltState
@@ -112,13 +112,14 @@ def show_status(option: Path | None, as_json: bool) -> None:
 
 def show_positions(option: Path | None, as_json: bool) -> None:
     seen = read(option)
-    views = position_views(seen.session.portfolio, stops_of(seen.session.book.open.values()))
+    book = seen.session.book
+    views = position_views(seen.session.portfolio, book.open.values(), book.stops.get)
     if as_json:
         print_json({"running": seen.live, "as_of": seen.session.as_of, "positions": views})
         return
     print(seen.age())
     print_table(
-        ("symbol", "quantity", "average", "mark", "value", "weight", "unrealised", "stop"),
+        ("symbol", "quantity", "average", "mark", "value", "weight", "unrealised", "stop", "set by"),
         [
             (
                 view.symbol,
@@ -129,6 +130,7 @@ def show_positions(option: Path | None, as_json: bool) -> None:
                 percent(view.weight),
                 view.unrealized,
                 view.stop,
+                view.stop_rule,
             )
             for view in views
         ],

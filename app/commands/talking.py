@@ -17,7 +17,7 @@ from app.explaining import decision_lines, explanation, explanation_lines, recor
 from app.home import Home
 from app.render import print_json
 from app.settings import home_folder, load
-from app.viewing import halt_view, order_view, position_views, stops_of
+from app.viewing import halt_view, order_view, position_views
 from app.views import AccountView, HaltView, OrderView, PositionView
 from domain.clock import EPOCH
 from domain.errors import ConfigError, DeskError, NotRunning
@@ -146,7 +146,7 @@ class JournalView:
 
     async def positions(self) -> Sequence[PositionView]:
         session = self._seen.session
-        return position_views(session.portfolio, stops_of(session.book.open.values()))
+        return position_views(session.portfolio, session.book.open.values(), session.book.stops.get)
 
     async def orders(self, *, limit: int, open_only: bool) -> Sequence[OrderView]:
         book = self._seen.session.book

@@ -98,7 +98,7 @@ function tell({ kind, data }) {
   } else if (kind === "order_unknown") {
     say(at, "warn", `Order unknown · ${data.symbol}`, data.reason);
   } else if (kind === "stop_armed") {
-    say(at, "flat", `Stop armed · ${data.symbol}`, `${quantity(data.quantity)} below ${price(data.trigger_price)}`);
+    say(at, "flat", `Stop armed · ${data.symbol}`, `${quantity(data.quantity)} below ${price(data.trigger_price)}${data.rule ? ` · ${words(data.rule)}` : ""}`);
   } else if (kind === "halt_changed") {
     say(at, data.halt.state === "active" ? "up" : "warn", `Desk ${data.halt.state}`, `${data.halt.reason} (${data.halt.by})`);
   } else if (kind === "notice") {

@@ -20,7 +20,7 @@ export function Positions() {
       <td class="n wide">${price(position.average_price)}</td><td class="n">${price(position.mark)}</td>
       <td class=${`n ${tone(position.unrealized)}`}>${signed(position.unrealized)}</td>
       <td class="n wide"><span class="weight"><span><i style=${{ width: `${Math.min(100, Math.abs(Number(position.weight)) * 200)}%` }}></i></span>${percent(position.weight, 1)}</span></td>
-      <td class="n">${position.stop ? price(position.stop) : html`<span class="warn">none</span>`}</td></tr>`)}</tbody>
+      <td class="n" title=${position.stop_why || ""}>${position.stop ? price(position.stop) : html`<span class="warn">none</span>`}</td></tr>`)}</tbody>
   </table></div>`;
   const note = positions?.length ? `${percent(weight, 1)} of equity at work` : "";
   return html`<${Panel} name="positions" title="Positions" note=${note}
