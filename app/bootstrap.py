@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from app.bus import Bus
 from app.halts import Halts
+from app.limiting import Limiting
+from app.limits_section import document_of
 from app.settings import ModelKey, Settings
 from app.worlds import World
 from domain.clock import EPOCH, LiveClock, SimulatedClock
@@ -24,7 +26,7 @@ from graph.proposal import BlendPolicy
 from graph.sizing import sizing_features
 from graph.tally import Tally
 from portfolio.sizing import Sizing
-from risk.limits import DEFAULTS, RiskLimits
+from risk.record import LimitsRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from llm.config import ModelSettings
     from market.feed import Feed
     from portfolio.portfolio import Portfolio
+    from risk.limits import RiskLimits
     from tools.registry import Registry
 
 SYNTHETIC_START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -54,7 +57,7 @@ class Desk:
     feed: Feed
     clock: BarClock
     portfolio: Portfolio
-    limits: RiskLimits
+    limiting: Limiting
     venue: Venue
     orders: OrderDesk
     guardian: StopGuardian
@@ -70,13 +73,10 @@ class Desk:
     tools: Registry
     resumed: bool
 
-
-def limits_of(settings: Settings) -> RiskLimits:
-    """The limits in force: the conservative defaults, what the configuration says, the session's symbols."""
-    told: dict[str, object] = {**DEFAULTS, "allowed_symbols": settings.session.symbols}
-    told["max_quote_age_seconds"] = settings.max_quote_age_seconds()
-    told["allow_estimated_prices"] = settings.mode == "paper"
-    return RiskLimits.from_mapping({**told, **settings.risk})
+    @property
+    def limits(self) -> RiskLimits:
+        """The limits in force."""
+        return self.limiting.current
 
 
 def model_settings(settings: Settings, key: ModelKey | None) -> ModelSettings | None:
@@ -160,17 +160,19 @@ def build_desk(
     cycles: Callable[[CycleContext], CycleRunner],
     key: ModelKey | None = None,
     halt: Halt | None = None,
+    recorded_limits: LimitsRecord | None = None,
     past: Sequence[DeskEvent] = (),
     world: World | None = None,
 ) -> Desk:
-    """Wire one session. `past` are its journaled events when it goes on after a stop or a crash.
+    """Wire one session. `past` are its journaled events when it goes on after a stop or a crash,
+    `recorded_limits` what the journal says of the limits in this home.
 
     Without a `world` it trades on paper, on the market that the settings name.
 
     Raises ConfigError, DataError, or JournalCorrupt when the past contradicts itself.
     """
     from app.stopping import guardian_of
-    from execution.facts import FactsSource
+    from execution.facts import FactsSource, no_breakers
     from execution.order_desk import OrderDesk
     from market.features import FeatureEngine
     from market.snapshot import SnapshotBuilder
@@ -178,13 +180,15 @@ def build_desk(
     from strategies.catalog import make_all
     from tools.catalog import standard_tools
 
-    limits = limits_of(settings)
     world = world or PaperWorld(settings)
     feed, clock, bus, tally = world.feed, world.clock, Bus(), Tally()
     capital = Money(settings.session.capital, Currency(settings.session.currency))
     portfolio = Portfolio(capital, feed.instruments)
     halts = Halts(halt, journal, clock, bus.publish)
-    facts = FactsSource(portfolio, feed, halts.state, limits)
+    limiting = Limiting(document_of(settings), recorded_limits, journal, clock, bus.publish)
+    limits = limiting.current
+    halts.hold(limiting.hold)
+    facts = FactsSource(portfolio, feed, halts.state, limits, breakers=no_breakers)
     venue = world.venue(portfolio)
     orders = OrderDesk(
         venue=venue,
@@ -237,6 +241,7 @@ def build_desk(
         sizing=sizing if sizing.policy.stages else None,
         **agents,
     )
+    limiting.hand_to(orders.limit_to, facts.limit_to, context.limit_to)
     bus.subscribe(tally.see)
     engine = Engine(
         context=context,
@@ -258,7 +263,7 @@ def build_desk(
         feed=feed,
         clock=clock,
         portfolio=portfolio,
-        limits=limits,
+        limiting=limiting,
         venue=venue,
         orders=orders,
         guardian=guardian,

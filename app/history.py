@@ -20,12 +20,14 @@ from domain.events import (
 )
 from domain.halt import Halt
 from domain.instrument import Instrument, split_symbol
+from domain.limits import LimitsChanged, LimitsDeclared
 from domain.money import Currency, Money, Symbol
 from domain.orders import Order, OrderStatus
 from domain.reconciliation import FillAdopted
 from domain.verdicts import Breach
 from execution.book import OrderBook
 from portfolio.portfolio import Portfolio
+from risk.record import LimitsRecord, after
 
 COMPLETED = "completed"
 """Why a session stopped when its tape ended: it will not be resumed."""
@@ -71,10 +73,11 @@ class SessionHistory:
 
 @dataclass(slots=True)
 class History:
-    """All sessions of a home, oldest first, and the halt, which outlives them."""
+    """All sessions of a home, oldest first, and what outlives them: the halt and the limits."""
 
     sessions: list[SessionHistory] = field(default_factory=list)
     halt: Halt | None = None
+    limits: LimitsRecord | None = None
 
     @property
     def latest(self) -> SessionHistory | None:
@@ -102,6 +105,8 @@ def fold(events: Iterable[DeskEvent]) -> History:
                 _start(history, event, instruments)
             case HaltChanged():
                 history.halt = event.halt
+            case LimitsDeclared() | LimitsChanged():
+                history.limits = after(history.limits, event)
             case _:
                 if history.latest is not None:
                     _apply(history.latest, event)
@@ -154,7 +159,11 @@ def _settle(session: SessionHistory) -> None:
     mark = session.mark
     if mark is not None:
         session.portfolio.restore_marks(
-            peak=mark.peak, day_start=mark.day_start, at=mark.at, prices=mark.prices
+            peak=mark.peak,
+            day_start=mark.day_start,
+            week_start=mark.week_start,
+            at=mark.at,
+            prices=mark.prices,
         )
 
 

@@ -54,6 +54,11 @@ class Limiting:
         """Call each with the limits whenever they change."""
         self._takers.extend(takers)
 
+    @property
+    def changed(self) -> tuple[LimitChange, ...]:
+        """How the limits in force differ from the configured ones."""
+        return between(self.document.limits, self.current)
+
     def declare(self) -> None:
         """Put on record what is in force, with its ceilings, so that the journal alone can tell it later."""
         event = self._declaration(self.current, self.doubt)

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from app.activity import Activity
 from app.bootstrap import Desk, PaperWorld, build_desk, costs_of, model_settings
 from app.console import Console
-from app.history import SessionHistory, fold
+from app.history import History, SessionHistory, fold
 from app.home import Home
+from app.limits_views import effective_lines
 from app.service import LiveDesk
 from app.session import SessionRun
 from app.settings import ModelKey, Settings, VenueKey
@@ -28,7 +29,6 @@ from app.venue_run import VenueRun
 from app.venue_world import VenueWorld, open_world
 from domain.errors import ConfigError
 from domain.events import DeskEvent, EquityMarked, SessionStarted
-from domain.halt import Halt
 
 if TYPE_CHECKING:
     from graph.context import CycleContext
@@ -66,7 +66,7 @@ async def run_session(
     engine = open_database(home.database)
     records = RecordStore(engine, journal)
     try:
-        session, past, halt = _choose(journal, settings, told.new)
+        session, past, history = _choose(journal, settings, told.new)
         journal.prepare()
         async with _world(settings, told.key, past) as world, _cycles(settings, home, key) as cycles:
             desk = build_desk(
@@ -76,7 +76,8 @@ async def run_session(
                 records=records,
                 cycles=cycles,
                 key=key,
-                halt=halt,
+                halt=history.halt,
+                recorded_limits=history.limits,
                 past=past,
                 world=world,
             )
@@ -127,17 +128,17 @@ def spare_the_collector() -> None:
 
 def _choose(
     journal: SqliteJournal, settings: Settings, new: bool
-) -> tuple[str, Sequence[DeskEvent], Halt | None]:
+) -> tuple[str, Sequence[DeskEvent], History]:
     """The session to run: the last one when it is unfinished and was told the same, else a new one."""
     events = [event for _, event in journal.events()]
     history = fold(events)
     last = history.latest
     if last is not None and not new and _goes_on(last, settings):
-        return last.started.session, _of(events, last.started.session), history.halt
+        return last.started.session, _of(events, last.started.session), history
     if settings.mode != "paper" and last is not None:
         _leaves_nothing_behind(last)
     number = len(history.sessions) + 1
-    return f"s{number:04d}{secrets.token_hex(2)}", (), history.halt
+    return f"s{number:04d}{secrets.token_hex(2)}", (), history
 
 
 def _leaves_nothing_behind(last: SessionHistory) -> None:
@@ -205,6 +206,8 @@ async def _drive(
     with _signals(run):
         async with _served(service, home, desk.settings, told, say) as url:
             home.announce(desk.session, url)
+            for line in effective_lines(desk.limiting):
+                say(line)
             try:
                 for found in await run.start():
                     say(found)

@@ -82,6 +82,11 @@ class SessionRun:
             return
         for request in control.pending(self._requests):
             if isinstance(request, control.WorkRequest):
+        desk.limiting.declare()
+        if desk.limiting.doubt:
+            said = f"the limits on record are in doubt: {desk.limiting.doubt}"
+            self._notice("error", said)
+            desk.halts.apply("stop", reason=said, by="the desk, at its start")
                 late = DeskError("the desk has restarted since", fix="Ask again")
                 control.answer(self._requests, request.request_id, control.refusal(late))
 

@@ -60,6 +60,10 @@ class Sending(Reconciling):
         self._back_off = BackOff()
 
     @property
+    def limit_to(self, limits: RiskLimits) -> None:
+        """Review by these limits from now on."""
+        self._limits = limits
+
     def paused_until(self) -> datetime | None:
         """Until when entries pause because the venue took nothing in; None while it answers."""
         return self._back_off.until

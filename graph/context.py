@@ -98,6 +98,10 @@ class CycleContext:
             halt=self.halt,
         )
 
+    def limit_to(self, limits: RiskLimits) -> None:
+        """Decide and review by these limits from now on."""
+        self.limits = limits
+
     def emit(self, event: DeskEvent) -> None:
         """Journal a durable event (in the open batch), then tell every listener."""
         if event.durable:

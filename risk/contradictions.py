@@ -16,7 +16,7 @@ from risk.limits import RiskLimits
 SMALLEST_ENTRY: Final = Decimal("0.05")
 """An entry below this share of the position limit is too small to be meant: 1.5 % of equity for 30 %."""
 
-_NOT_ABOVE: Final = (
+NOT_ABOVE: Final = (
     ("max_trade_loss_equity_fraction", "max_daily_loss_fraction", "one entry could lose more than a day may"),
     ("max_daily_loss_fraction", "max_weekly_loss_fraction", "a day could lose more than a week may"),
     ("max_weekly_loss_fraction", "max_drawdown_fraction", "a week could lose more than may be lost at all"),
@@ -45,7 +45,7 @@ _NOT_ABOVE: Final = (
     (
         "max_var_equity_fraction",
         "max_cvar_equity_fraction",
-        "the expected shortfall is at least about the value at risk",
+        "an expected shortfall is not below the value at risk that it goes beyond",
     ),
     (
         "max_cvar_equity_fraction",
@@ -62,7 +62,7 @@ def contradictions(limits: RiskLimits) -> tuple[str, ...]:
 
 def _ordered(limits: RiskLimits) -> list[str]:
     found = []
-    for small, large, why in _NOT_ABOVE:
+    for small, large, why in NOT_ABOVE:
         low, high = getattr(limits, small), getattr(limits, large)
         if low is not None and high is not None and low > high:
             found.append(

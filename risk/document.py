@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, Self
 
 from domain.errors import ConfigError
-from risk.contradictions import contradictions
+from risk.contradictions import NOT_ABOVE, contradictions
 from risk.limit_kinds import text_of
 from risk.limit_table import LIMITS
 from risk.limits import VERSION, RiskLimits, refuse_unknown
@@ -81,8 +81,10 @@ class LimitsDocument:
                 "risk.ceilings is not a table", fix="Write [risk.ceilings] and its limits below it"
             )
         _refuse_near_miss(told)
-        limits = RiskLimits.from_mapping({**defaults, **told})
-        return cls(limits, _ceilings(ceilings, limits, absolute))
+        bounds = _bounds(ceilings, absolute)
+        limits = _fitted(RiskLimits.from_mapping({**defaults, **told}), bounds, frozenset(told))
+        unbound = {name: getattr(limits, name) for name in LIMITS if getattr(bounds, name) is None}
+        return cls(limits, replace(bounds, **unbound))
 
 
 def missing(limits: RiskLimits) -> tuple[str, ...]:
@@ -113,17 +115,40 @@ def _refuse_near_miss(told: Mapping[str, object]) -> None:
             )
 
 
-def _ceilings(told: Mapping[str, object], limits: RiskLimits, absolute: Mapping[str, object]) -> RiskLimits:
+def _bounds(told: Mapping[str, object], absolute: Mapping[str, object]) -> RiskLimits:
+    """The ceilings from the file and the code; None where neither has one."""
     refuse_unknown(told)
     hard, asked = RiskLimits.from_mapping(absolute), RiskLimits.from_mapping(told)
-    values: dict[str, Any] = {}
     for name, limit in LIMITS.items():
         built_in, own = getattr(hard, name), getattr(asked, name)
         if own is not None and built_in is not None and not limit.kind.tighter(built_in, own):
             raise ConfigError(
-                f"risk.ceilings.{name} = {text_of(own)} is above the built-in ceiling {text_of(built_in)}",
+                f"risk.ceilings.{name} = {text_of(own)} is looser than "
+                f"the built-in ceiling {text_of(built_in)}",
                 fix=f"Set it to {text_of(built_in)} or tighter, or leave it out",
             )
-        chosen = own if own is not None else built_in
-        values[name] = getattr(limits, name) if chosen is None else chosen
-    return RiskLimits(**values)
+    own_ones = {name: value for name in LIMITS if (value := getattr(asked, name)) is not None}
+    return replace(hard, **own_ones)
+
+
+def _fitted(limits: RiskLimits, bounds: RiskLimits, told: frozenset[str]) -> RiskLimits:
+    """The limits, each default looser than a ceiling or contradicting another limit as tight as that.
+
+    So one line in the file is enough to be careful. What the file itself names is never moved.
+    """
+    values: dict[str, Any] = {}
+    for name, limit in LIMITS.items():
+        value, bound = getattr(limits, name), getattr(bounds, name)
+        if (
+            name not in told
+            and value is not None
+            and bound is not None
+            and not limit.kind.tighter(bound, value)
+        ):
+            values[name] = bound
+    fitted = replace(limits, **values)
+    for small, large, _ in reversed(NOT_ABOVE):
+        low, high = getattr(fitted, small), getattr(fitted, large)
+        if small not in told and low is not None and high is not None and low > high:
+            fitted = replace(fitted, **{small: high})
+    return fitted

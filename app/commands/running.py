@@ -86,8 +86,10 @@ def _live_on_purpose(settings: Settings, confirmed: str | None) -> None:
 
 
 def _introduce(settings: Settings, home: Home) -> None:
-    from app.bootstrap import limits_of, model_settings
+    from app.bootstrap import model_settings
+    from app.limits_section import document_of
 
+    document_of(settings)  # refused before anything is opened
     source = _source(settings)
     models = model_settings(settings, model_key())
     _say(
@@ -96,11 +98,6 @@ def _introduce(settings: Settings, home: Home) -> None:
     )
     _say(f"Market: {source}. State: {home.path}.")
     _say(f"Models: {models.model if models else 'none; every role uses its deterministic baseline'}.")
-    limits = limits_of(settings).as_mapping()
-    _say(
-        "Limits: "
-        + ", ".join(f"{name} {value}" for name, value in limits.items() if name != "allowed_symbols")
-    )
 
 
 def _source(settings: Settings) -> str:

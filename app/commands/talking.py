@@ -163,7 +163,7 @@ class JournalView:
             engine.dispose()
 
     async def limits(self) -> Mapping[str, object]:
-        from app.bootstrap import limits_of
+        from app.limits_section import limits_of
 
         return limits_of(load()).as_mapping()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap import limits_of
+from app.limits_section import limits_of
 from app.settings import Settings, home_folder, load, model_key, venue_key
 from domain.errors import ConfigError
 
