@@ -88,13 +88,17 @@ class IntentView(Model):
 
 
 class VerdictView(Model):
-    """A review by the gate: stage 1 in the graph, stage 2 at the order desk."""
+    """A review by the gate: stage 1 in the graph, stage 2 at the order desk.
+
+    `limits_hash` is the SHA-256 of the limits that were held; empty when that is not on record.
+    """
 
     client_id: str
     stage: int
     approved: bool
     breaches: tuple[BreachView, ...]
     at: Time
+    limits_hash: str = ""
 
 
 class ModelCallView(Model):

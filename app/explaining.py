@@ -34,8 +34,8 @@ from memory.records import CycleRecord, Records
 
 _PARTS = ("observation", "evidence", "opinions", "sizing", "proposal", "intent", "verdicts", "order", "fills")
 
-Refused = tuple[int, tuple[Breach, ...]]
-"""At which stage an intent was refused, and why."""
+Refused = tuple[int, tuple[Breach, ...], str]
+"""At which stage an intent was refused, why, and the hash of the limits that were held."""
 
 
 def explanation(order: Order, record: CycleRecord | None, refused: Refused | None) -> dict[str, Any]:
@@ -91,12 +91,17 @@ def _verdicts(order: Order, record: CycleRecord | None, refused: Refused | None)
     if record is not None:
         given = {item.stage: item for item in record.verdicts if item.client_id == intent.client_id}
     views = [verdict_view(verdict) for verdict in given.values()]
-    stage, breaches = refused or (0, ())
+    stage, breaches, held = refused or (0, (), "")
     at = order.updated_at or intent.created_at
     if stage == 2:
         views.append(
             VerdictView(
-                client_id=intent.client_id, stage=2, approved=False, breaches=breach_views(breaches), at=at
+                client_id=intent.client_id,
+                stage=2,
+                approved=False,
+                breaches=breach_views(breaches),
+                at=at,
+                limits_hash=held,
             )
         )
     elif order.status not in (OrderStatus.INTENDED, OrderStatus.REFUSED):
@@ -197,9 +202,10 @@ def _said(item: OpinionView) -> str:
 
 def _judged(verdict: VerdictView) -> list[str]:
     where = "gate, before trading" if verdict.stage == 1 else "gate, at the order desk"
+    held = f", limits {verdict.limits_hash[:12]}" if verdict.limits_hash else ""
     if verdict.approved:
-        return [f"{where}: approved at {text(verdict.at)}"]
-    return [f"{where}: refused at {text(verdict.at)}"] + [
+        return [f"{where}: approved at {text(verdict.at)}{held}"]
+    return [f"{where}: refused at {text(verdict.at)}{held}"] + [
         f"  {breach.rule}: {breach.message} (limit {breach.limit}, seen {breach.value})"
         for breach in verdict.breaches
     ]

@@ -41,14 +41,14 @@ class SessionHistory:
     """One session, folded from its events: account, orders, curve, decisions.
 
     `vetoed` holds what the gate refused in the graph, so that it never came to the order desk; `refused`
-    tells for every refused intent at which stage and why.
+    tells for every refused intent at which stage, why, and by which limits (their hash).
     """
 
     started: SessionStarted
     portfolio: Portfolio
     book: OrderBook
     vetoed: dict[str, Order] = field(default_factory=dict)
-    refused: dict[str, tuple[int, tuple[Breach, ...]]] = field(default_factory=dict)
+    refused: dict[str, tuple[int, tuple[Breach, ...], str]] = field(default_factory=dict)
     decisions: list[CycleRecorded] = field(default_factory=list)
     curve: list[tuple[datetime, Decimal, Decimal]] = field(default_factory=list)
     mark: EquityMarked | None = None
@@ -147,7 +147,7 @@ def _apply(session: SessionHistory, event: DeskEvent) -> None:
 def _refuse(session: SessionHistory, event: IntentRefused) -> None:
     client_id = event.intent.client_id
     session.refusals += 1
-    session.refused[client_id] = (event.stage, event.breaches)
+    session.refused[client_id] = (event.stage, event.breaches, event.limits_hash)
     if client_id not in session.book.orders:
         order = Order(event.intent)
         order.move(OrderStatus.REFUSED, event.at, "; ".join(breach.message for breach in event.breaches))

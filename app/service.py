@@ -89,7 +89,7 @@ class LiveDesk:
     def refused(self, client_id: str) -> Refused | None:
         """At which stage the gate refused an intent and why; None when it did not."""
         event = self._vetoed.get(client_id)
-        return None if event is None else (event.stage, event.breaches)
+        return None if event is None else (event.stage, event.breaches, event.limits_hash)
 
     async def health(self) -> Health:
         problems = (self._run.problem,) if self._run.problem else ()

@@ -205,6 +205,7 @@ def verdict_view(verdict: VerdictRecord) -> VerdictView:
         approved=verdict.approved,
         breaches=breach_views(verdict.breaches),
         at=verdict.at,
+        limits_hash=verdict.limits_hash,
     )
 
 

@@ -202,7 +202,7 @@ class _Path:
         facts = pieces.facts.gather(self.symbol, now, pieces.desk.open_orders())
         answer = review(intent, facts, pieces.limits, now)
         if isinstance(answer, Refused):
-            refused = IntentRefused(intent, 1, answer.breaches, now)
+            refused = IntentRefused(intent, 1, answer.breaches, now, pieces.limits.hash)
             pieces.journal.append(refused)
             pieces.publish(refused)
             self.refusals += 1

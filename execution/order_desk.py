@@ -100,7 +100,7 @@ class OrderDesk(Sending):
         if intent.reduce_only and not isinstance(verdict, Refused) and await self._make_way(order):
             verdict, quote = self._review(order)
         if isinstance(verdict, Refused):
-            self.record(IntentRefused(intent, 2, verdict.breaches, verdict.at))
+            self.record(IntentRefused(intent, 2, verdict.breaches, verdict.at, self._limits.hash))
             return order
         await self._place(order, verdict, quote)
         return order
@@ -226,12 +226,12 @@ class OrderDesk(Sending):
             stands = "unknown here" if old is None else f"{old.status} {old.intent.side} {old.intent.symbol}"
             message = f"{intent.replaces} is {stands} and cannot be replaced by {intent.client_id}"
             breach = Breach("replaces", "an open order of the same side", stands, message)
-            self.record(IntentRefused(intent, 2, (breach,), self._clock.now()))
+            self.record(IntentRefused(intent, 2, (breach,), self._clock.now(), self._limits.hash))
             return
         if not old.is_terminal:
             verdict, _ = self._review(order, without=old)
             if isinstance(verdict, Refused):
-                self.record(IntentRefused(intent, 2, verdict.breaches, verdict.at))
+                self.record(IntentRefused(intent, 2, verdict.breaches, verdict.at, self._limits.hash))
                 return
             await self.cancel(old.client_id, f"replaced by {intent.client_id}")
         if not old.is_terminal:
@@ -256,7 +256,8 @@ class OrderDesk(Sending):
                 raise
         verdict, quote = self._review(order)
         if isinstance(verdict, Refused):
-            self.record(IntentRefused(order.intent, 2, verdict.breaches, verdict.at))
+            refused = IntentRefused(order.intent, 2, verdict.breaches, verdict.at, self._limits.hash)
+            self.record(refused)
             return
         await self._place(order, verdict, quote)
 
