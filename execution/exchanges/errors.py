@@ -90,11 +90,18 @@ _WRONG_KEY: Final = "-2015"
 _DUPLICATE: Final = re.compile(r"duplicate (order|client)", re.IGNORECASE)
 
 
-def classify(error: BaseException, *, status: int | None = None, gone_words: Iterable[str] = ()) -> Outcome:
+def classify(
+    error: BaseException,
+    *,
+    status: int | None = None,
+    gone_words: Iterable[str] = (),
+    clock_words: Iterable[str] = (),
+) -> Outcome:
     """What an exception out of the connector means. Total: anything not known to be certain is UNKNOWN.
 
     `status` is the HTTP status of the answer, None when there was none. `gone_words` are the venue's words
-    for an order that does not exist, where the connector has no error of its own for them.
+    for an order that does not exist, where the connector has no error of its own for them, and `clock_words`
+    those for a time stamp that is off.
     """
     names = [each.__name__ for each in type(error).__mro__]
     if isinstance(error, ConfigError):  # the URL guard: the request was stopped on this machine
@@ -108,6 +115,8 @@ def classify(error: BaseException, *, status: int | None = None, gone_words: Ite
     if status is not None and status >= 500:
         return Outcome.UNKNOWN  # whatever the text: a server that broke down does not know what it did
     if found is Outcome.REFUSED:
+        if any(word in text for word in clock_words):
+            return Outcome.CLOCK
         return _refusal(error, names[0], text, status, gone_words)
     if found is Outcome.BUSY and _WRONG_KEY in text and status not in (418, 429):
         return Outcome.REFUSED  # ccxt's guess after a first success; the venue says the key is wrong

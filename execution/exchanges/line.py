@@ -92,7 +92,12 @@ class Line:
             if refused.outcome is not Outcome.CLOCK:
                 raise
         await self.measure()
-        return await self._ask(method, *args, **kwargs)
+        try:
+            return await self._ask(method, *args, **kwargs)
+        except LineFailed as again:
+            if again.outcome is Outcome.CLOCK and self.profile.clock_words:
+                raise LineFailed(Outcome.REFUSED, again.message) from None  # then it is the key
+            raise
 
     async def close(self) -> None:
         """Close every connection of this line."""
@@ -110,7 +115,12 @@ class Line:
             with decimal.localcontext():
                 return await getattr(self.client, method)(*args, **kwargs)
         except Exception as error:  # noqa: BLE001  total: whatever it is, it is classified
-            outcome = classify(error, status=getattr(error, STATUS, None), gone_words=self.profile.gone_words)
+            outcome = classify(
+                error,
+                status=getattr(error, STATUS, None),
+                gone_words=self.profile.gone_words,
+                clock_words=self.profile.clock_words,
+            )
             if outcome is Outcome.BUSY:
                 self._hush(getattr(error, RETRY_AFTER, None))
             raise LineFailed(outcome, self.say(error)) from None  # the cause would show what redact took out

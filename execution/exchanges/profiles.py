@@ -58,7 +58,8 @@ class VenueProfile:
     `rest` and `streams` are the places in the connector's URL tree that the desk uses, with their paths;
     `testnet_streams` are addresses that the connector lacks. `pace` is how fast the venue may be asked, None
     leaves that to the connector. `order_params` go with every order: the shortest answer the venue gives, for
-    the desk takes only the order's number from it.
+    the desk takes only the order's number from it. `clock_words` are what the venue says to a time stamp that
+    is off, where it says the same to a wrong key.
     """
 
     name: str
@@ -81,6 +82,7 @@ class VenueProfile:
     market_buy_bound: Decimal | None = None
     gone_words: tuple[str, ...] = ()
     pace: Pace | None = None
+    clock_words: tuple[str, ...] = ()
     order_params: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -164,6 +166,7 @@ _COINBASE: Final = VenueProfile(
     paging=Paging.BY_TIME,
     page_size=100,
     market_buy_bound=Decimal("0.02"),
+    clock_words=("401 Unauthorized",),
 )
 
 

@@ -142,7 +142,8 @@ class Reading:
             case Paging.BY_PAGE:
                 return start, {"page": page + 1}
             case Paging.BY_TIME:
-                return start, {"until": min(each.get("timestamp") or 0 for each in trades)}
+                # A venue may count the moment itself in or out: what comes twice is known by its name.
+                return start, {"until": min(each.get("timestamp") or 0 for each in trades) + 1}
 
     async def _trades(
         self, symbol: Symbol, since: int | None, size: int, params: Mapping[str, Any]

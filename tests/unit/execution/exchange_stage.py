@@ -11,7 +11,8 @@ from simulator.wire.faults import Fault, FaultKind, Operation, When
 from tests.contracts.wire_world import WireWorld
 from tests.scenarios.stage import START, order
 
-WIRES = ("binance", "gate", "mexc")
+WIRES = ("binance", "gate", "mexc", "coinbase")
+STREAMING = ("binance", "gate", "mexc")
 WITH_STOPS = ("binance", "gate")
 PLACE, CANCEL, QUERY = Operation.PLACE, Operation.CANCEL, Operation.QUERY
 

@@ -13,6 +13,7 @@ from domain.orders import OrderType, Side, TimeInForce
 from execution.exchanges.connect import Credentials
 from execution.exchanges.venue import open_venue
 from execution.venue import Closed, Executed
+from simulator.wire.coinbase_keys import key_from
 from tests.contracts.wire_world import wire_world
 from tests.scenarios.stage import BTC, COIN, START, approve, order
 from tests.unit.execution.exchange_stage import (
@@ -95,7 +96,7 @@ async def test_immediate_orders_end_at_once(wire: str, tif: TimeInForce) -> None
         assert await world.venue.open_orders() == ()
 
 
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("wire", ["binance", "gate", "mexc"])  # Coinbase takes them in quote currency, always
 async def test_fees_are_in_the_currency_they_were_paid_in(wire: str) -> None:
     from simulator.exchange.policy import FeeIn
 
@@ -147,7 +148,17 @@ async def test_a_stop_on_the_wrong_side_never_rests(wire: str) -> None:
             assert await world.venue.poll()
 
 
-@pytest.mark.parametrize("wire", WIRES)
+async def test_coinbase_refuses_wrong_keys_at_the_first_question() -> None:
+    async with wire_world("coinbase") as world:
+        name, other = key_from("somebody else")
+        wrong = replace(world.connection, credentials=Credentials(world.connection.credentials.key, other))
+        with pytest.raises(VenueRejected, match="401") as refused:
+            await open_venue(wrong, (BTC,), world.clock, stream=False)
+        assert other not in str(refused.value)
+        assert name not in str(refused.value)
+
+
+@pytest.mark.parametrize("wire", ["binance", "gate", "mexc"])
 async def test_wrong_keys_are_a_refusal_without_the_keys_in_it(wire: str) -> None:
     async with wire_world(wire) as world:
         wrong = replace(world.connection, credentials=Credentials("desk-key", "not-the-secret"))

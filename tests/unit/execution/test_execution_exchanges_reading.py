@@ -101,7 +101,9 @@ async def test_many_orders_are_polled_by_one_list(wire: str) -> None:
         assert "fetch_order" not in seen
         world.hit(Side.SELL, "1.5", "90")
         told = await world.venue.poll()
-        assert [each.fill.client_id for each in told if isinstance(each, Executed)] == ["m5", "m4"]
+        filled = [each.fill.client_id for each in told if isinstance(each, Executed)]
+        assert sorted(filled) == ["m4", "m5"]
+        assert wire == "coinbase" or filled == ["m5", "m4"]  # whose trade ids tell no order
 
 
 @pytest.mark.parametrize("wire", WITH_STOPS)

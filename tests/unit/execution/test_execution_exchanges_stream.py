@@ -19,7 +19,7 @@ from execution.venue import Executed
 from simulator.wire.faults import Fault, FaultKind
 from tests.contracts.wire_world import KEYS, wire_world
 from tests.scenarios.stage import BTC, approve
-from tests.unit.execution.exchange_stage import WIRES, bid, calls, stop
+from tests.unit.execution.exchange_stage import STREAMING, bid, calls, stop
 
 
 class Scripted:
@@ -151,7 +151,7 @@ async def test_a_stream_does_not_change_how_the_desk_rounds(monkeypatch: pytest.
         await stream.close()
 
 
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("wire", STREAMING)
 async def test_with_a_stream_only_what_it_names_is_asked_about(wire: str) -> None:
     async with wire_world(wire, stream=True) as world:
         await world.listening()
@@ -169,7 +169,7 @@ async def test_with_a_stream_only_what_it_names_is_asked_about(wire: str) -> Non
         assert seen.count("fetch_order") <= 2  # the orders that events named, not every open one
 
 
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("wire", STREAMING)
 async def test_what_a_stream_never_said_is_found_by_the_next_comparison(wire: str) -> None:
     async with wire_world(wire, stream=True) as world:
         await world.listening()
