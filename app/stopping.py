@@ -14,6 +14,7 @@ from risk.limits import RiskLimits
 if TYPE_CHECKING:
     from domain.clock import Clock
     from execution.guardian import StopGuardian
+    from execution.loss_limit import LossLimit
     from execution.order_desk import OrderDesk
     from market.features import FeatureEngine
     from market.feed import Feed
@@ -31,6 +32,7 @@ def guardian_of(
     features: FeatureEngine,
     session: str,
     bound: timedelta | None,
+    losses: LossLimit | None = None,
 ) -> StopGuardian:
     """The guardian of a session. `bound` is what the venue's own patience comes to, None on a tape.
 
@@ -52,6 +54,7 @@ def guardian_of(
         default_distance=_default_distance(settings, plan, limits),
         bound=_bound(settings, bound),
         keeper=keeper,
+        losses=losses,
     )
 
 

@@ -21,6 +21,7 @@ from domain.orders import Order, OrderStatus, OrderType, Origin
 from domain.reconciliation import Unprotected
 from execution.gaps import Gaps
 from execution.guarding import Guarding
+from execution.loss_limit import LossLimit
 from execution.order_desk import OrderDesk
 from execution.protection import PIECES, Plan, catches, cover, guards, plan
 from execution.sending import RESTING
@@ -44,7 +45,7 @@ class StopGuardian(Guarding):
     `default_distance` is how far under the average price the stop lies, as a fraction, when no entry named
     one. `keeper` knows the rules of the stop plan, which tighten stops and sell; None: there are none. A gap
     in protection that passes `bound` is an event and closes the position; None: it is only measured. `gaps`
-    counts them all. Orders go through the desk, so the gate sees them too.
+    counts them all. Once `losses` tells of a limit, all is sold. Orders go through the desk and its gate.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class StopGuardian(Guarding):
         default_distance: Decimal = Decimal("0.05"),
         bound: timedelta | None = None,
         keeper: StopKeeper | None = None,
+        losses: LossLimit | None = None,
     ) -> None:
         super().__init__(desk, portfolio, feed, clock, session=session, keeper=keeper)
+        self._losses = losses
         self._distance = default_distance
         self.bound = bound
         self.gaps = Gaps()
@@ -87,6 +90,9 @@ class StopGuardian(Guarding):
         Looks at the symbols whose orders or position changed since the last check, at those whose price must
         be watched or for which the stop plan asks for something new, and every now and then at all.
         """
+        if self._losses is not None and (why := self._losses.reached()):
+            held = sorted(self._portfolio.positions.items())
+            await self._close_all([self._plan(*each) for each in held], why)
         touched = self._desk.take_touched()
         self._rounds += 1
         if self._rounds % _FULL_ROUND == 0:

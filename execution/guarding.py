@@ -97,6 +97,14 @@ class Guarding:
         self._say(level, f"{symbol} is sold at market: {reason}")
         await self._sell(symbol, quantity, reason)
 
+    async def _close_all(self, plans: Sequence[Plan], reason: str) -> None:
+        """Withdraw what may still buy, sell what is held; asked again every time until both is done."""
+        entries = [order for order in self._desk.open_orders() if order.intent.side is Side.BUY]
+        await self._withdraw([order for order in entries if order.status in RESTING], reason)
+        for wanted in plans:
+            if not self._is_sold(wanted) and not self._too_small(wanted):
+                await self._get_out(wanted, reason)
+
     async def _sell(self, symbol: Symbol, quantity: Quantity, reason: str) -> None:
         order = await self._desk.submit(self._intent(symbol, quantity, OrderType.MARKET, reason))
         if order.is_terminal and order.status is not OrderStatus.FILLED:
