@@ -5,6 +5,7 @@ This way pause, stop, panic and resume, and orders to be worked, do without the 
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from domain.errors import ConfigError, DeadlineExceeded, DeskError, NotFound
 Action = Literal["pause", "stop", "panic", "resume"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 _ANSWER = ".answer"
+_TAKEN = ".taken"
 _REQUEST = ".request"
 _REFUSALS: dict[object, type[DeskError]] = {kind.exit_code: kind for kind in (ConfigError, NotFound)}
 """A refusal keeps its exit code on the way."""
@@ -46,21 +48,50 @@ class WorkRequest:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class LimitsRequest:
+    """Limits that an operator wants set as `told`, or, when that is None, back to what the file says."""
+
+    request_id: str
+    told: Mapping[str, Any] | None
+    back: tuple[str, ...]
+    reason: str
+    by: str
+
+
+class Unheard(DeadlineExceeded):
+    """The desk did not even look at a request."""
+
+
 def ask(
-    folder: Path, action: Action, *, reason: str, by: str, confirm: bool, timeout: float = 15.0
+    folder: Path,
+    action: Action,
+    *,
+    reason: str,
+    by: str,
+    confirm: bool,
+    timeout: float = 15.0,
+    heard: float = 5.0,
 ) -> dict[str, Any]:
     """Leave a request for the running desk and wait for its answer.
 
-    Returns the answer. Raises DeskError with the desk's own words when it refused, DeadlineExceeded
-    after `timeout` seconds: the request then stays and is obeyed as soon as the desk looks.
+    Returns the answer. Raises DeskError with the desk's own words when it refused, Unheard when it has not
+    looked within `heard` seconds, DeadlineExceeded when it has and is not done after `timeout` seconds. The
+    request then stays and is obeyed as soon as the desk looks.
     """
     told = {"action": action, "reason": reason, "by": by, "confirm": confirm}
     request_id = _leave(folder, told)
-    found = _await(folder, request_id, timeout)
+    found = _await(folder, request_id, min(heard, timeout))
+    if found is None and not (folder / f"{request_id}{_TAKEN}").exists():
+        raise Unheard(
+            f"the running desk did not look at {action} within {min(heard, timeout):g} s",
+            fix="It obeys as soon as it looks; see desk status, or end the process",
+        )
+    found = found or _await(folder, request_id, timeout - heard)
     if found is None:
         raise DeadlineExceeded(
-            f"the running desk did not answer {action} within {timeout:g} s",
-            fix="It obeys as soon as it looks; see desk status, or end the process",
+            f"the running desk has taken {action} in and is not done after {timeout:g} s",
+            fix="It goes on with it; see desk status and desk journal tail",
         )
     return found
 
@@ -73,7 +104,27 @@ def ask_work(
     Returns the answer. Raises what the desk refused it with, DeadlineExceeded after `timeout` seconds: the
     request is then taken back, because an order that is carried out later than its operator thinks is none.
     """
-    request_id = _leave(folder, {"work": dict(asked or {}), "ends": ends, "by": by})
+    told = {"work": dict(asked or {}), "ends": ends, "by": by}
+    return _ask_now(folder, told, timeout, "Look at desk work list before asking again")
+
+
+def ask_limits(
+    folder: Path,
+    *,
+    told: Mapping[str, Any] | None,
+    back: tuple[str, ...] | None,
+    reason: str,
+    by: str,
+    timeout: float = 15.0,
+) -> dict[str, Any]:
+    """Ask the running desk to set limits, or to go back to the file's. Returns and raises as `ask_work`."""
+    wanted = {"limits": None if told is None else dict(told), "back": back or (), "reason": reason, "by": by}
+    return _ask_now(folder, wanted, timeout, "Look at desk limits before asking again")
+
+
+def _ask_now(folder: Path, told: Mapping[str, Any], timeout: float, fix: str) -> dict[str, Any]:
+    """Ask for what must not be done later than the operator thinks: without an answer it is taken back."""
+    request_id = _leave(folder, told)
     try:
         found = _await(folder, request_id, timeout)
     finally:
@@ -81,7 +132,7 @@ def ask_work(
     if found is None:
         raise DeadlineExceeded(
             f"the running desk did not answer within {timeout:g} s; the request was taken back",
-            fix="Look at desk work list before asking again",
+            fix=fix,
         )
     return found
 
@@ -108,18 +159,28 @@ def _await(folder: Path, request_id: str, timeout: float) -> dict[str, Any] | No
     return None
 
 
-def pending(folder: Path) -> Iterator[Request | WorkRequest]:
+def pending(folder: Path) -> Iterator[Request | WorkRequest | LimitsRequest]:
     """The requests waiting in the folder, oldest first. A garbled one is answered and dropped."""
     found = sorted(folder.glob(f"*{_REQUEST}"), key=lambda path: path.stat().st_mtime_ns)
     for path in found:
         request_id = path.name.removesuffix(_REQUEST)
         try:
             told = orjson.loads(path.read_bytes())
-            request = _work(request_id, told) if "work" in told else _halt(request_id, told)
+            request = _read(request_id, told)
         except (ValueError, KeyError, TypeError) as error:
             answer(folder, request_id, {"error": f"the request cannot be read: {error}"})
             continue
         yield request
+
+
+def _read(request_id: str, told: dict[str, Any]) -> Request | WorkRequest | LimitsRequest:
+    if "work" in told:
+        return _work(request_id, told)
+    if "limits" in told:
+        limits, back = told["limits"], tuple(map(str, told["back"]))
+        wanted = None if limits is None else dict(limits)
+        return LimitsRequest(request_id, wanted, back, str(told["reason"]), str(told["by"]))
+    return _halt(request_id, told)
 
 
 def _halt(request_id: str, told: dict[str, Any]) -> Request:
@@ -138,7 +199,19 @@ def refusal(error: DeskError) -> dict[str, Any]:
     return {"error": error.message, "fix": error.fix, "exit_code": error.exit_code}
 
 
+def take(folder: Path, request_id: str) -> None:
+    """Tell whoever waits that the request is being worked on; without a disk nobody is told."""
+    with contextlib.suppress(OSError):
+        (folder / f"{request_id}{_TAKEN}").touch()
+
+
 def answer(folder: Path, request_id: str, told: dict[str, Any]) -> None:
-    """Answer a request and take it off the list."""
-    replace_file(folder / f"{request_id}{_ANSWER}", orjson.dumps(told))
-    (folder / f"{request_id}{_REQUEST}").unlink(missing_ok=True)
+    """Answer a request and take it off the list, where it does not stay even if nobody can be told.
+
+    Raises StorageError when the answer cannot be written.
+    """
+    try:
+        replace_file(folder / f"{request_id}{_ANSWER}", orjson.dumps(told))
+    finally:
+        for mark in (_REQUEST, _TAKEN):
+            (folder / f"{request_id}{mark}").unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import importlib
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from app.activity import Activity
 from app.bootstrap import Desk, PaperWorld, build_desk, costs_of, model_settings
 from app.console import Console
+from app.emergency import Emergency
 from app.history import History, SessionHistory, fold
 from app.home import Home
 from app.limits_views import effective_lines
@@ -55,14 +56,16 @@ async def run_session(
 ) -> dict[str, Any]:
     """Run one session in a locked home until its end or a signal; what it came to.
 
-    Ctrl-C (SIGINT) and SIGTERM end it cleanly. Raises DeskError subclasses as documented on each part.
+    Ctrl-C (SIGINT) and SIGTERM end it cleanly, SIGUSR1 pauses and SIGUSR2 panics. Raises DeskError subclasses
+    as documented on each part.
     """
     from memory.database import open_database
-    from memory.journal import SqliteJournal
     from memory.records import RecordStore
+    from memory.steadfast import SteadfastJournal
 
     spare_the_collector()
-    journal = SqliteJournal(home.database)
+    journal = SteadfastJournal(home.database)
+    emergency = Emergency(home.path, journal.hurry)
     engine = open_database(home.database)
     records = RecordStore(engine, journal)
     try:
@@ -81,8 +84,10 @@ async def run_session(
                 past=past,
                 world=world,
             )
-            run = _run_of(desk, world, home, told)
-            return await _drive(run, records, home, told, past, say)
+            run = _run_of(desk, world, home, told, emergency)
+            journal.listener = run.record_trouble
+            with _signals(run, emergency):
+                return await _drive(run, records, home, told, past, say)
     finally:
         journal.close()
         engine.dispose()
@@ -108,10 +113,19 @@ def _began(settings: Settings, past: Sequence[DeskEvent]) -> datetime | None:
     return past[0].at if past else None
 
 
-def _run_of(desk: Desk, world: PaperWorld | VenueWorld, home: Home, told: Told) -> SessionRun:
+def _run_of(
+    desk: Desk, world: PaperWorld | VenueWorld, home: Home, told: Told, emergency: Emergency
+) -> SessionRun:
     if isinstance(world, PaperWorld):
-        return SessionRun(desk, requests=home.requests, bars=told.bars)
-    return VenueRun(desk, world.feed, requests=home.requests, bars=told.bars, speed=desk.settings.speed)
+        return SessionRun(desk, requests=home.requests, bars=told.bars, emergency=emergency)
+    return VenueRun(
+        desk,
+        world.feed,
+        requests=home.requests,
+        bars=told.bars,
+        speed=desk.settings.speed,
+        emergency=emergency,
+    )
 
 
 def spare_the_collector() -> None:
@@ -203,23 +217,22 @@ async def _drive(
         desk.bus.subscribe(Console(say).see)
     started = time.perf_counter()
     before = desk.tally.bars
-    with _signals(run):
-        async with _served(service, home, desk.settings, told, say) as url:
-            home.announce(desk.session, url)
-            for line in effective_lines(desk.limiting):
-                say(line)
-            try:
-                for found in await run.start():
-                    say(found)
-                await run.run(pace)
-                seconds = time.perf_counter() - started
-                await run.close()
-                if told.linger and run.state == "finished":
-                    say("The tape has ended; the dashboard stays up. Ctrl-C ends it.")
-                    await run.wait_for_stop()
-            finally:
-                await run.close()
-                await _let_go(desk)
+    async with _served(service, home, desk.settings, told, say) as url:
+        home.announce(desk.session, url)
+        for line in effective_lines(desk.limiting):
+            say(line)
+        try:
+            for found in await run.start():
+                say(found)
+            await run.run(pace)
+            seconds = time.perf_counter() - started
+            await run.close()
+            if told.linger and run.state == "finished":
+                say("The tape has ended; the dashboard stays up. Ctrl-C ends it.")
+                await run.wait_for_stop()
+        finally:
+            await run.close()
+            await _let_go(desk)
     return _summary(run, bars=desk.tally.bars - before, seconds=seconds)
 
 
@@ -228,13 +241,14 @@ def _pace(settings: Settings) -> float | None:
 
 
 @contextlib.contextmanager
-def _signals(run: SessionRun) -> Any:
+def _signals(run: SessionRun, emergency: Emergency) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     ours = (signal.SIGINT, signal.SIGTERM)
     for number in ours:
         loop.add_signal_handler(number, run.stop)
     try:
-        yield
+        with emergency.signals():
+            yield
     finally:
         for number in ours:
             loop.remove_signal_handler(number)

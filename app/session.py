@@ -12,40 +12,38 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-import structlog
-
 from app import control
 from app.bootstrap import Desk, remarks_on
+from app.emergency import Emergency
+from app.emergency_run import HaltingRun
 from app.history import COMPLETED
-from app.working import Desired, begin, end
 from domain.errors import DeskError
-from domain.events import DeskEvent, Notice, SessionStarted, SessionStopped
-from domain.halt import Halt
-from domain.orders import Origin
-from execution.flatten import Flattened, flatten
-from graph.engine import StepReport
+from domain.events import SessionStarted, SessionStopped
 
 State = Literal["starting", "running", "stopping", "finished", "failed"]
 INTERRUPTED = "interrupted"
 
 _LOOK_SECONDS = 0.2
 _LAST_STEP_SECONDS = 2.0
-_log = structlog.get_logger("desk.session")
 
 
-class SessionRun:
+class SessionRun(HaltingRun):
     """Drives a desk bar by bar until the tape ends, `bars` is reached, or `stop` is called."""
 
-    def __init__(self, desk: Desk, *, requests: Path | None = None, bars: int | None = None) -> None:
-        """`requests` is the folder where other processes leave their requests."""
-        self.desk = desk
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        requests: Path | None = None,
+        bars: int | None = None,
+        emergency: Emergency | None = None,
+    ) -> None:
+        """`requests` is the folder where other processes leave theirs; `emergency` the doors beside it."""
+        super().__init__(desk, requests, emergency)
         self.state: State = "starting"
         self.problem = ""
-        self._requests = requests
         self._bars = bars
-        self._lock = asyncio.Lock()
         self._stopping = asyncio.Event()
-        self._step: asyncio.Task[StepReport | None] | None = None
         self._closed = False
 
     async def start(self) -> tuple[str, ...]:
@@ -66,27 +64,27 @@ class SessionRun:
                 at=at,
             )
         )
-        for remark in remarks_on(desk.feed, desk.settings):
-            self._notice("warning", remark)
-        desk.journal.commit()
-        self._drop_old_orders()
-        found = await self._settle()
-        self.state = "running"
-        if desk.halts.current.flatten and desk.portfolio.positions:
-            await self._flatten_now(desk.halts.current.reason)
-        return found
-
-    def _drop_old_orders(self) -> None:
-        """An order that was left for an earlier run is not carried out by this one; a halt is."""
-        if self._requests is None:
-            return
-        for request in control.pending(self._requests):
-            if isinstance(request, control.WorkRequest):
         desk.limiting.declare()
         if desk.limiting.doubt:
             said = f"the limits on record are in doubt: {desk.limiting.doubt}"
             self._notice("error", said)
             desk.halts.apply("stop", reason=said, by="the desk, at its start")
+        for remark in remarks_on(desk.feed, desk.settings):
+            self._notice("warning", remark)
+        desk.journal.commit()
+        self._drop_old_orders()
+        self._take_alarm()
+        found = await self._settle()
+        self.state = "running"
+        await self._finish_panic()
+        return found
+
+    def _drop_old_orders(self) -> None:
+        """What was left for an earlier run is not carried out by this one, unless it is a halt."""
+        if self._requests is None:
+            return
+        for request in control.pending(self._requests):
+            if isinstance(request, control.WorkRequest | control.LimitsRequest):
                 late = DeskError("the desk has restarted since", fix="Ask again")
                 control.answer(self._requests, request.request_id, control.refusal(late))
 
@@ -112,10 +110,11 @@ class SessionRun:
         Raises what a step raised: StorageError, LedgerError and the like. Then the state is "failed".
         """
         try:
-            if seconds_per_bar is None:
-                await self._run_flat_out()
-            else:
-                await self._run_paced(seconds_per_bar)
+            async with self._attended():
+                if seconds_per_bar is None:
+                    await self._run_flat_out()
+                else:
+                    await self._run_paced(seconds_per_bar)
         except DeskError as error:
             self.state, self.problem = "failed", str(error)
             raise
@@ -178,88 +177,20 @@ class SessionRun:
             raise
         finally:
             self._step = None
+        self._see_to_record()
         return True if report is not None else self._finish()
 
     def _finish(self) -> bool:
         self.state = "finished"
         return False
 
-    async def halt(self, action: control.Action, *, reason: str, by: str, confirm: bool = False) -> Halt:
-        """Pause, stop, panic or resume. Durable when it returns; a panic has then tried to flatten."""
-        halt = self.desk.halts.apply(action, reason=reason, by=by, confirm=confirm)
-        if action == "panic":
-            await self.flatten(reason)
-        return halt
-
-    async def flatten(self, reason: str) -> Flattened:
-        """Get flat now: a cycle that is under way, perhaps waiting for a model, is dropped for it."""
-        if self._step is not None:
-            self._step.cancel()
-        async with self._lock:
-            return await self._flatten_now(reason)
-
-    async def _flatten_now(self, reason: str) -> Flattened:
-        desk = self.desk
-        desk.context.algorithms.stop_all(reason)
-        done = await flatten(
-            desk.orders,
-            desk.portfolio,
-            desk.feed.instruments,
-            desk.clock,
-            session=desk.session,
-            step=self._let_venue_work,
-            origin=Origin.PANIC,
-            reason=reason,
-        )
-        if done.flat:
-            self._notice("warning", f"flat: {len(done.orders)} sold, {len(done.cancelled)} withdrawn")
-        else:
-            self._notice("error", f"not flat: {'; '.join(done.problems) or 'the tape ended'}")
-        desk.journal.commit()
-        return done
-
     async def _let_venue_work(self) -> bool:
-        """What flattening does between two rounds; False when there will be no further one."""
         return await self._advance()
-
-    async def look_at_requests(self) -> bool:
-        """Obey what other processes asked for in the home folder."""
-        if self._requests is None:
-            return True
-        for request in control.pending(self._requests):
-            try:
-                told = await self._obey(request)
-            except DeskError as error:
-                told = control.refusal(error)
-            control.answer(self._requests, request.request_id, told)
-        return True
-
-    async def _obey(self, request: control.Request | control.WorkRequest) -> dict[str, object]:
-        if isinstance(request, control.Request):
-            halt = await self.halt(
-                request.action, reason=request.reason, by=request.by, confirm=request.confirm
-            )
-            return self.describe(halt)
-        if request.ends:
-            return await end(self.desk, request.ends, f"stopped by {request.by}")
-        return await begin(self.desk, Desired.read(request.asked), by=request.by, pace=self.pace)
 
     @property
     def pace(self) -> timedelta:
-        """How often orders are looked after, in the desk's time: on a tape nothing happens between bars."""
+        """On a tape nothing happens between bars."""
         return self.desk.feed.timeframe.delta
-
-    def describe(self, halt: Halt) -> dict[str, object]:
-        """The halt in force and whether the desk is flat, as an answer to an operator."""
-        held = len(self.desk.portfolio.positions)
-        latched = ", latched" if halt.latched else ""
-        return {
-            "state": halt.state,
-            "latched": halt.latched,
-            "flat": held == 0,
-            "running": True,
-            "message": f"The desk is {halt.state}{latched} ({halt.reason}); {held} position(s) held.",
-        }
 
     async def close(self) -> None:
         """End this run: withdraw entries that wait, keep the stops, write it down. Safe to call twice.
@@ -295,14 +226,6 @@ class SessionRun:
             if not order.intent.reduce_only:
                 await self.desk.orders.cancel(order.client_id, "the desk stops")
         await self.desk.orders.sync()
-
-    def _emit(self, event: DeskEvent) -> None:
-        self.desk.journal.append(event)
-        self.desk.bus.publish(event)
-
-    def _notice(self, level: Literal["warning", "error"], message: str) -> None:
-        self._emit(Notice(level, "session", message, self.desk.clock.now()))
-        _log.log(30 if level == "warning" else 40, message)
 
 
 def _cancelling() -> bool:

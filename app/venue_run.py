@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.bootstrap import Desk
+from app.emergency import Emergency
 from app.session import SessionRun
 from domain.clock import EPOCH
-from domain.errors import ConfigError, DeskError
+from domain.errors import ConfigError, DeskError, StorageError
 from domain.events import Notice
 from domain.money import Symbol
 from market.live.feed import LiveFeed
@@ -50,8 +51,9 @@ class VenueRun(SessionRun):
         bars: int | None = None,
         speed: float = 1.0,
         rest: Rest | None = None,
+        emergency: Emergency | None = None,
     ) -> None:
-        super().__init__(desk, requests=requests, bars=None)
+        super().__init__(desk, requests=requests, bars=None, emergency=emergency)
         self._feed = feed
         self._bars_wanted = bars
         self._bars_before = desk.tally.bars
@@ -96,10 +98,11 @@ class VenueRun(SessionRun):
     async def run(self, seconds_per_bar: float | None = None) -> None:
         """Look, decide, rest, until the end. Raises what a look raised; then the state is "failed"."""
         try:
-            while not self._stopping.is_set():
-                await self.beat()
-                await self.look_at_requests()
-                await self._rest()
+            async with self._attended():
+                while not self._stopping.is_set():
+                    await self.beat()
+                    await self.look_at_requests()
+                    await self._rest()
         except DeskError as error:
             self.state, self.problem = "failed", str(error)
             raise
@@ -183,15 +186,29 @@ class VenueRun(SessionRun):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
 
+    def record_trouble(self, error: StorageError | None) -> None:
+        """A venue does not wait: the desk stays, looks after its stops, and takes on nothing new."""
+        super().record_trouble(error)
+        if error is not None:
+            self._apply("stop", reason=f"the journal cannot be written: {error.message}", by="the desk")
+
     async def _flatten_now(self, reason: str) -> Any:
         self._panicking = True
         try:
+            if not self._prices_are_fresh():
+                await self._feed.refresh_quotes(self._concerned())
             return await super()._flatten_now(reason)
         finally:
             self._panicking = False
 
+    def _prices_are_fresh(self) -> bool:
+        """Whether the gate would take them; asking again may cost the whole patience with a silent venue."""
+        now = self.desk.clock.now()
+        quotes = [self._feed.quote(symbol) for symbol in self._concerned()]
+        return all(quote is not None and now - quote.as_of <= WIDE_LOOK for quote in quotes)
+
     async def _let_venue_work(self) -> bool:
-        """What flattening does between two rounds: wait for the venue, see what it did."""
+        """Wait for the venue, see what it did."""
         await self._sleep(self._seconds)
         await self._feed.refresh_quotes(self._concerned())
         await self.desk.engine.tend()

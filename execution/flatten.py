@@ -1,8 +1,9 @@
-"""Getting flat: withdraw every entry, sell every position through the desk, and look whether it is true."""
+"""Getting flat: withdraw every entry, sell every position through the desk, and ask the venue about it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -20,9 +21,9 @@ from portfolio.portfolio import Portfolio
 class Flattened:
     """What flattening did and what it left.
 
-    `flat` is True only when the account holds nothing that can be sold, no order is open and none is
-    unknown. `remaining` is in base currency, `dust` the part of it below the venue's minimums. `problems`
-    says in words why something is left.
+    `flat` is True only when the account holds nothing that can be sold, no order is open, none is unknown,
+    and the venue, asked for its orders, executions and balances, agrees. `remaining` is in base currency,
+    `dust` the part of it below the venue's minimums. `problems` says in words why something is left.
     """
 
     flat: bool
@@ -41,6 +42,7 @@ async def flatten(
     *,
     session: str,
     step: Callable[[], Awaitable[bool]],
+    hands: AbstractAsyncContextManager[object],
     origin: Origin = Origin.PANIC,
     reason: str = "flatten",
     attempts: int = 5,
@@ -48,20 +50,24 @@ async def flatten(
     """Cancel everything that is open but the stops, sell everything, verify flat over up to `attempts` steps.
 
     `step` lets the venue work: a bar of the tape, or a moment's wait; it returns False when there will be no
-    further one. Stops stay until their position is gone. Sales are reduce-only market orders through the
-    desk, so a halted desk can send them; what a venue or the gate refuses is tried again each step.
-    Raises StorageError when the journal cannot be written.
+    further one. `hands` is held while orders are worked on, not during `step`. Stops stay until their
+    position is gone. Sales are reduce-only market orders through the desk, so a halted desk can send them;
+    what a venue or the gate refuses is tried again each step. Raises StorageError when the journal cannot be
+    written.
     """
     work = _Flattening(desk, portfolio, instruments, clock, session, origin, reason)
     for _ in range(attempts):
-        await work.push()
-        if work.is_flat():
-            break
+        async with hands:
+            await work.push()
+            if await work.is_done():
+                return work.result()
         more = await step()
-        await desk.sync()
+        async with hands:
+            await desk.sync()
         if not more:
             break
-    await work.cancel_all()
+    async with hands:
+        await work.is_done()
     return work.result()
 
 
@@ -87,6 +93,8 @@ class _Flattening:
         self._cancelled: list[str] = []
         self._sent: list[Order] = []
         self._errors: dict[str, str] = {}
+        self._differs: list[str] = []
+        self._agreed = False
 
     async def push(self) -> None:
         """One round: withdraw what is in the way, sell what nothing else is selling."""
@@ -99,14 +107,24 @@ class _Flattening:
         for symbol, position in positions.items():
             await self._sell(symbol, position.quantity, position.mark)
 
-    async def cancel_all(self) -> None:
-        """Withdraw the stops too, once there is nothing left for them to protect."""
+    async def is_done(self) -> bool:
+        """Whether nothing is left, in the books and at the venue. The stops go with what they protected."""
+        if self._is_flat():
+            await self._cancel_all()
+            found = await self._desk.reconcile()
+            told = self._desk.differences
+            money = [each.message for each in told if each.subject == "balance" and not each.symbol]
+            self._differs = [each for each in found if each not in money]
+        self._agreed = self._is_flat() and not self._desk.open_orders() and not self._differs
+        return self._agreed
+
+    async def _cancel_all(self) -> None:
         held = self._sellable()
         for order in self._desk.open_orders():
             if order.intent.symbol not in held:
                 await self._cancel(order)
 
-    def is_flat(self) -> bool:
+    def _is_flat(self) -> bool:
         return not self._sellable() and all(order.intent.guards for order in self._desk.open_orders())
 
     def result(self) -> Flattened:
@@ -119,9 +137,9 @@ class _Flattening:
             for order in self._sent
             if order.intent.symbol in sellable and order.is_terminal and order.note
         ]
-        problems += self._errors.values()
+        problems += [*self._errors.values(), *self._differs]
         return Flattened(
-            flat=not sellable and not open_orders,
+            flat=self._agreed,
             cancelled=tuple(self._cancelled),
             orders=tuple(order.client_id for order in self._sent),
             remaining=remaining,

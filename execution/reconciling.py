@@ -44,6 +44,11 @@ class Reconciling(Settling):
     _parked: frozenset[str] = frozenset()
     _compared_at: datetime | None = None
 
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """What the newest comparison found; empty before the first."""
+        return () if self._book.reconciled is None else self._book.reconciled.differences
+
     async def reconcile(self) -> tuple[str, ...]:
         """Bring books and venue together; one sentence for everything that was different.
 

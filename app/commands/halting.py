@@ -1,43 +1,53 @@
-"""`desk halt`, `desk panic` and `desk resume`: told to the running desk, or kept for the next one."""
+"""`desk halt`, `desk panic` and `desk resume`: told to the running desk, or kept for the next one.
+
+A halt takes the first of three ways that works, and says which: the running desk's answer; the journal of a
+home where no desk runs; a file in the home folder, which a desk that hangs obeys once it looks, and the next
+one before anything else. A resume has no other way than the first two.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from app import control
 from app.commands.reading import open_journal
+from app.control import Unheard
+from app.emergency import Emergency, leave
 from app.halts import Halts
 from app.history import History, fold
 from app.home import Home
 from app.render import print_json
 from app.settings import home_folder
 from domain.clock import LiveClock, SimulatedClock
-from domain.errors import NotFound, NotRunning
+from domain.errors import DeadlineExceeded, NotFound, NotRunning, StorageError
 from memory.journal import SqliteJournal
 
-_BY = "the operator, at the command line"
+_BY: Final = "the operator, at the command line"
+_BUSY_SECONDS: Final = 1.0
 
 
 def request_halt(
     home: Path | None, as_json: bool, action: control.Action, *, reason: str, confirm: bool = False
 ) -> None:
-    """Ask the running desk, or write the halt into the journal when none runs.
+    """Ask the running desk, or write the halt down where no desk runs; print what became of it.
 
-    A panic without a running desk latches the halt and raises NotRunning, because nothing could be sold:
-    the next desk that starts here sells first.
+    Raises DeadlineExceeded when a running desk did not look: the halt then lies in the home as a file. A
+    panic without a running desk raises NotRunning, because nothing could be sold: the next desk that starts
+    here sells first.
     """
     folder = Home(home_folder(home))
     if not folder.exists:
         raise NotFound(f"no desk has run in {folder.path}", fix="Name its folder with --home")
-    if folder.running() is not None:
-        told = control.ask(folder.requests, action, reason=reason, by=_BY, confirm=confirm)
-    else:
-        told = keep_halt(folder, action, reason, confirm)
+    told = ask_for(folder, action, reason=reason, by=_BY, confirm=confirm)
     if as_json:
         print_json(told)
     else:
         print(told["message"])
+    if told["way"] == "file" and told["running"]:
+        raise DeadlineExceeded(
+            "the running desk does not look at its home", fix=f"End process {told['pid']} and start it again"
+        )
     if told.get("positions"):
         raise NotRunning(
             f"no desk runs here, so {told['positions']} position(s) could not be sold",
@@ -45,32 +55,72 @@ def request_halt(
         )
 
 
+def ask_for(folder: Home, action: control.Action, *, reason: str, by: str, confirm: bool) -> dict[str, Any]:
+    """Have a home halted or resumed; `way` tells how: "desk", "journal" or "file".
+
+    Raises what the desk refuses, and for a resume whatever stands in its way.
+    """
+    running = folder.running()
+    if running is None:
+        return keep_halt(folder, action, reason, confirm)
+    try:
+        told = control.ask(folder.requests, action, reason=reason, by=by, confirm=confirm)
+    except (Unheard, StorageError) as error:
+        if action == "resume":
+            raise
+        path = leave(folder.path, action, f"{reason} ({by})")
+        said = f"{error.message}. {_left(path, action)}"
+        return {"message": said, "running": True, "way": "file", "pid": running.pid, "file": str(path)}
+    return {**told, "way": "desk"}
+
+
 def keep_halt(folder: Home, action: control.Action, reason: str, confirm: bool) -> dict[str, Any]:
-    """Write a halt into the journal of a home where no desk runs."""
+    """Write a halt into the journal of a home where no desk runs; where that cannot be, beside it."""
+    try:
+        return _in_journal(folder, action, reason, confirm)
+    except StorageError as error:
+        if action == "resume":
+            raise
+        path = leave(folder.path, action, f"{reason} ({_BY})")
+        said = f"No desk runs here, and {error.message}. {_left(path, action)}"
+        return {"message": said, "running": False, "way": "file", "file": str(path)}
+
+
+def _in_journal(folder: Home, action: control.Action, reason: str, confirm: bool) -> dict[str, Any]:
     with folder.lock():
-        journal = open_journal(folder)
+        writer = SqliteJournal(folder.database, busy_seconds=_BUSY_SECONDS)
         try:
-            history = fold(event for _, event in journal.events())
-        finally:
-            journal.close()
-        writer = SqliteJournal(folder.database)
-        try:
+            journal = open_journal(folder)
+            try:
+                history = fold(event for _, event in journal.events())
+            finally:
+                journal.close()
             clock = SimulatedClock(history.latest.as_of) if history.latest else LiveClock()
             halts = Halts(history.halt, writer, clock, lambda event: None)
+            halts.hold(Emergency(folder.path).held)
             halt = halts.apply(action, reason=reason, by=_BY, confirm=confirm)
+            if halts.unwritten is not None:
+                raise halts.unwritten
         finally:
             writer.close()
     latched = ", latched" if halt.latched else ""
-    message = f"No desk runs here. The next one starts {halt.state}{latched} ({halt.reason})."
     told: dict[str, Any] = {
         "state": halt.state,
         "latched": halt.latched,
-        "message": message,
+        "message": f"No desk runs here. The next one starts {halt.state}{latched} ({halt.reason}).",
         "running": False,
+        "way": "journal",
     }
     if action == "panic":
         told["positions"] = _held(history)
     return told
+
+
+def _left(path: Path, action: control.Action) -> str:
+    then = {"pause": "only gets smaller", "stop": "decides nothing", "panic": "sells everything first"}[
+        action
+    ]
+    return f"{path} was left instead: whatever desk looks there next {then}, as long as the file is there."
 
 
 def _held(history: History) -> int:

@@ -9,8 +9,7 @@ from typing import Any
 
 from agents.desk_view import DeskAction
 from agents.operator import NO_RESUME, Operator
-from app import control
-from app.commands.halting import keep_halt
+from app.commands.halting import ask_for
 from app.commands.reading import Reading, account_of, read
 from app.decision_views import DecisionSummary
 from app.explaining import decision_lines, explanation, explanation_lines, record_of
@@ -183,11 +182,7 @@ class JournalView:
     async def act(self, action: DeskAction, *, reason: str, by: str, confirm: bool) -> str:
         if action.value == "resume":
             raise ConfigError(NO_RESUME)
-        home = self._seen.home
-        if self._seen.live:
-            told = await asyncio.to_thread(
-                control.ask, home.requests, action.value, reason=reason, by=by, confirm=confirm
-            )
-        else:
-            told = keep_halt(home, action.value, reason, confirm)
+        told = await asyncio.to_thread(
+            ask_for, self._seen.home, action.value, reason=reason, by=by, confirm=confirm
+        )
         return str(told["message"])

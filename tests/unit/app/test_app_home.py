@@ -91,7 +91,7 @@ def test_a_request_is_read_and_answered(tmp_path: Path) -> None:
 
 def test_a_desk_that_does_not_answer_is_a_timeout_and_the_request_stays(tmp_path: Path) -> None:
     home = _home(tmp_path)
-    with pytest.raises(DeadlineExceeded, match="did not answer panic"):
+    with pytest.raises(DeadlineExceeded, match="did not look at panic"):
         _ask(home, "panic", 0.1)
     (request,) = control.pending(home.requests)
     assert isinstance(request, control.Request)

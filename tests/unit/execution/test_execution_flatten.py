@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -41,7 +42,14 @@ async def run(w: World, act: Callable[[World], None] = fill_sales, steps: int = 
         return True
 
     return await flatten(
-        w.desk, w.portfolio, w.feed.instruments, w.clock, session="s", step=step, attempts=steps
+        w.desk,
+        w.portfolio,
+        w.feed.instruments,
+        w.clock,
+        session="s",
+        step=step,
+        hands=asyncio.Lock(),
+        attempts=steps,
     )
 
 
@@ -126,7 +134,9 @@ async def test_a_tape_that_ends_ends_the_waiting() -> None:
     async def ended() -> bool:
         return False
 
-    result = await flatten(w.desk, w.portfolio, w.feed.instruments, w.clock, session="s", step=ended)
+    result = await flatten(
+        w.desk, w.portfolio, w.feed.instruments, w.clock, session="s", step=ended, hands=asyncio.Lock()
+    )
     assert not result.flat
     assert w.desk.orders["s-p-000001-00"].status is OrderStatus.ACCEPTED
 
