@@ -55,37 +55,41 @@ class Audit:
         self._book("the capital", ((ASSETS, capital.currency, amount), (CAPITAL, capital.currency, -amount)))
 
     def take(self, fill: Fill) -> None:
-        """Write a fill down. Raises LedgerError when its lines do not sum to zero in every currency, and for
-        a holding or a balance of a traded currency that falls below zero."""
+        """Write a fill down.
+
+        Raises LedgerError when its lines do not sum to zero in every currency, when it leaves less than
+        nothing of a holding, and for numbers that cannot be added up exactly.
+        """
+        try:
+            with localcontext(EXACT):
+                self._take(fill)
+        except ArithmeticError as error:
+            raise LedgerError(f"fill {fill.fill_id} cannot be booked exactly ({error!r})") from error
+
+    def _take(self, fill: Fill) -> None:
         base, quote = split_symbol(fill.symbol)
         if quote != self._currency:
             raise LedgerError(f"fill {fill.fill_id}: {fill.symbol} is not quoted in {self._currency}")
-        with localcontext(EXACT):
-            paid = fill.quantity * fill.price
-            got, given = Decimal(fill.quantity), -paid
-            match fill.side:
-                case Side.BUY:
-                    pass
-                case Side.SELL:
-                    got, given = -got, paid
-                case _:
-                    assert_never(fill.side)
-            lines = [
-                (ASSETS, base, got),
-                (TRADING, base, -got),
-                (ASSETS, quote, given),
-                (TRADING, quote, -given),
-            ]
-            fee = fill.fee
-            if fee.amount:
-                payer = ASSETS if fee.currency in (base, quote) else CAPITAL
-                lines += [(payer, fee.currency, -fee.amount), (FEES, fee.currency, fee.amount)]
-            held = self._held.get(fill.symbol, ZERO) + got - (fee.amount if fee.currency == base else ZERO)
+        paid = fill.quantity * fill.price
+        got, given = Decimal(fill.quantity), -paid
+        match fill.side:
+            case Side.BUY:
+                pass
+            case Side.SELL:
+                got, given = -got, paid
+            case _:
+                assert_never(fill.side)
+        lines = [(ASSETS, base, got), (TRADING, base, -got), (ASSETS, quote, given), (TRADING, quote, -given)]
+        fee = fill.fee
+        if fee.amount:
+            payer = ASSETS if fee.currency in (base, quote) else CAPITAL
+            lines += [(payer, fee.currency, -fee.amount), (FEES, fee.currency, fee.amount)]
+        held = self._held.get(fill.symbol, ZERO) + got - (fee.amount if fee.currency == base else ZERO)
         if held < ZERO:
             raise LedgerError(f"fill {fill.fill_id} leaves {held} {fill.symbol}")
+        self._book(f"fill {fill.fill_id}", lines)
         self._held[fill.symbol] = held
         self._marks.setdefault(fill.symbol, fill.price)
-        self._book(f"fill {fill.fill_id}", lines)
 
     def claim(self, claimed: Claimed) -> None:
         """Compare what the books said at a moment with what was added up so far.
