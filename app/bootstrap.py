@@ -12,6 +12,7 @@ from app.halts import Halts
 from app.limiting import Limiting
 from app.limits_section import document_of
 from app.settings import ModelKey, Settings
+from app.watching import Watch, watch_over
 from app.worlds import World
 from domain.clock import EPOCH, LiveClock, SimulatedClock
 from domain.errors import DataError
@@ -30,6 +31,7 @@ from risk.record import LimitsRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from execution.guardian import StopGuardian
     from execution.order_desk import OrderDesk
@@ -71,6 +73,7 @@ class Desk:
     model_settings: ModelSettings | None
     budget: Budget | None
     tools: Registry
+    watch: Watch
     resumed: bool
 
     @property
@@ -163,16 +166,17 @@ def build_desk(
     recorded_limits: LimitsRecord | None = None,
     past: Sequence[DeskEvent] = (),
     world: World | None = None,
+    folder: Path | None = None,
 ) -> Desk:
     """Wire one session. `past` are its journaled events when it goes on after a stop or a crash,
     `recorded_limits` what the journal says of the limits in this home.
 
-    Without a `world` it trades on paper, on the market that the settings name.
+    Without a `world` it trades on paper, on the market of the settings. `folder` is where state is kept.
 
     Raises ConfigError, DataError, or JournalCorrupt when the past contradicts itself.
     """
     from app.stopping import guardian_of
-    from execution.facts import FactsSource, no_breakers
+    from execution.facts import FactsSource
     from execution.order_desk import OrderDesk
     from market.features import FeatureEngine
     from market.snapshot import SnapshotBuilder
@@ -184,11 +188,14 @@ def build_desk(
     feed, clock, bus, tally = world.feed, world.clock, Bus(), Tally()
     capital = Money(settings.session.capital, Currency(settings.session.currency))
     portfolio = Portfolio(capital, feed.instruments)
+    watch, journal = watch_over(
+        settings, feed=feed, journal=journal, clock=clock, publish=bus.publish, folder=folder
+    )
     halts = Halts(halt, journal, clock, bus.publish)
     limiting = Limiting(document_of(settings), recorded_limits, journal, clock, bus.publish)
     limits = limiting.current
     halts.hold(limiting.hold)
-    facts = FactsSource(portfolio, feed, halts.state, limits, breakers=no_breakers)
+    facts = FactsSource(portfolio, feed, halts.state, limits, breakers=watch.board.facts)
     venue = world.venue(portfolio)
     orders = OrderDesk(
         venue=venue,
@@ -241,10 +248,12 @@ def build_desk(
         sizing=sizing if sizing.policy.stages else None,
         **agents,
     )
+        breakers=watch.board,
     limiting.hand_to(orders.limit_to, facts.limit_to, context.limit_to)
     bus.subscribe(tally.see)
     engine = Engine(
         context=context,
+    bus.subscribe(watch.see)
         clock=clock,
         features=features,
         guardian=guardian,
@@ -253,9 +262,11 @@ def build_desk(
         decide_every=settings.session.decide_every,
     )
     if past:
+        watch=watch,
         orders.restore(past)
         engine.resume(past)
         last = tally.last.at if tally.last is not None else None
+        watch.restore(past)
         world.put_back(orders.orders.values(), last, portfolio)
     return Desk(
         session=session,
@@ -279,6 +290,7 @@ def build_desk(
         tools=tools,
         resumed=bool(past),
     )
+        watch=watch,
 
 
 def _patience(settings: Settings) -> Patience | None:

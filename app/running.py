@@ -82,6 +82,7 @@ async def run_session(
                 halt=history.halt,
                 recorded_limits=history.limits,
                 past=past,
+                folder=home.path,
                 world=world,
             )
             run = _run_of(desk, world, home, told, emergency)

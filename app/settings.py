@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from app.breakers_section import BreakersSection
 from app.section import Mode, Section
 from app.sizing_section import SizingSection
 from app.stops_section import StopsSection
@@ -174,6 +175,7 @@ class Settings(Section):
     market: MarketSection = MarketSection()
     costs: CostsSection = CostsSection()
     decision: DecisionSection = DecisionSection()
+    breakers: BreakersSection = BreakersSection()
     sizing: SizingSection = SizingSection()
     models: ModelsSection = ModelsSection()
     api: ApiSection = ApiSection()

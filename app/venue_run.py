@@ -134,7 +134,9 @@ class VenueRun(SessionRun):
     async def _read_market(self) -> None:
         feed = self._feed
         if self._due("clock", CLOCK_EVERY):
-            await feed.refresh_clock()
+            drift = await feed.refresh_clock()
+            if self.desk.watch.machine is not None:
+                self.desk.watch.machine.drifted(drift)
         wide = self._due("books", WIDE_LOOK)
         await feed.refresh_quotes(None if wide else self._concerned())
         await self._read_bars()

@@ -43,11 +43,15 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Abstention:
-    """A source that has no view, on record. `symbol` None means: none on any symbol."""
+    """A source that has no view, on record. `symbol` None means: none on any symbol.
+
+    `failed` tells that it broke, rather than having nothing to say.
+    """
 
     source: str
     symbol: Symbol | None
     reason: str
+    failed: bool = False
 
 
 View = Opinion | Abstention

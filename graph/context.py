@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from memory.records import CycleRecord
     from portfolio.portfolio import Portfolio
     from portfolio.sizing import Sizing
+    from risk.breakers.board import BreakerBoard
     from risk.facts import RiskFacts
     from risk.limits import RiskLimits
     from strategies.base import Strategy
@@ -84,6 +85,7 @@ class CycleContext:
     leg_policy: LegPolicy = field(default_factory=LegPolicy)
     sizing: Sizing | None = None
     track: Callable[[str], float] = equal_track
+    breakers: BreakerBoard | None = None
     judged: Judged = no_record
     wall: Clock = field(default_factory=LiveClock)
     hands: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -5,7 +5,7 @@ Backtest, paper, replay and venues run this engine; only the clock, the feed, th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -35,6 +35,18 @@ class BarClock(Protocol):
 
     def set(self, moment: datetime) -> None:
         """A bar closed at `moment`. Raises ValueError when that cannot be."""
+        ...
+
+
+class Watcher(Protocol):
+    """Who shows the circuit breakers what happens. Raises StorageError when a transition cannot be kept."""
+
+    def bar(self, at: datetime, prices: Mapping[Symbol, Decimal], equity: Decimal) -> None:
+        """A bar closed and the account is marked; nothing is decided yet."""
+        ...
+
+    def look(self, at: datetime) -> None:
+        """Between two bars, where time runs by itself."""
         ...
 
 
@@ -69,6 +81,7 @@ class Engine:
         cycle_runner: CycleRunner,
         tally: Tally,
         decide_every: int = 1,
+        watch: Watcher | None = None,
     ) -> None:
         if decide_every < 1:
             raise ConfigError(f"decide_every {decide_every} is below 1", fix="Write a number of bars")
@@ -81,6 +94,7 @@ class Engine:
         self._decide_every = decide_every
         self._prices: dict[Symbol, Decimal] = {}
         self._restarted = False
+        self._watch = watch
 
     @property
     def settled(self) -> bool:
@@ -127,6 +141,8 @@ class Engine:
                 if candle is not None:
                     self._prices[symbol] = candle.close
             context.portfolio.mark(self._prices, at)
+            if self._watch is not None:
+                self._watch.bar(at, self._prices, context.portfolio.equity)
             await self._protect()
         bar = feed.bar_index()
         cycle_id, summary = await self._decide(bar, self._clock.now())
@@ -141,6 +157,8 @@ class Engine:
         context = self.context
         async with context.hands:
             fills = await context.desk.sync()
+            if self._watch is not None:
+                self._watch.look(self._clock.now())
             await self._protect()
         context.journal.commit()
         return fills

@@ -27,6 +27,7 @@ from graph.proposal import Blend, Outcome, blend, never_larger, percent
 from graph.recording import cycle_record
 from graph.state import CycleState, OrderOutcome, views_of
 from graph.station import Fallback, Node, Work, station
+from graph.supervision import supervise, views_taken
 from risk.gate import Refused, review
 from strategies.base import consult
 from tools.context import ToolContext
@@ -77,10 +78,13 @@ async def _propose(state: CycleState, context: CycleContext) -> Work:
     snapshot = _snapshot(state)
     fresh = {symbol: view for symbol, view in snapshot.views.items() if not view.stale}
     farthest = context.limits.max_stop_distance_fraction
+    heard = supervise(views_of(state), context.breakers)
+    for view in heard.muted:
+        context.publish(OpinionGiven(state["cycle_id"], view, state["at"]))
     result = blend(
         cycle_id=state["cycle_id"],
         as_of=state["at"],
-        views=views_of(state),
+        views=heard.views,
         last={symbol: view.quote.last for symbol, view in fresh.items()},
         held=_held_weights(context, {symbol: view.quote.last for symbol, view in fresh.items()}),
         instruments=context.feed.instruments,
@@ -91,9 +95,9 @@ async def _propose(state: CycleState, context: CycleContext) -> Work:
         sizer=context.sizer(snapshot),
     )
     context.publish(ProposalMade(result.proposal, state["at"]))
-    sources = tuple(dict.fromkeys(v.source for v in views_of(state) if isinstance(v, Opinion)))
+    sources = tuple(dict.fromkeys(v.source for v in heard.views if isinstance(v, Opinion)))
     return Work(
-        {"blended": result.symbols, "sized": result.sized, "proposed": result.proposal},
+        {"blended": result.symbols, "sized": result.sized, "proposed": result.proposal, "muted": heard.muted},
         _say_blend(result),
         sources,
     )
@@ -219,6 +223,7 @@ async def _submit(context: CycleContext, intent: OrderIntent) -> Order:
 async def _record(state: CycleState, context: CycleContext) -> Work:
     record = cycle_record(state, context.session)
     digest = context.records.save(record)
+    context.emit(views_taken(state))
     context.emit(
         CycleRecorded(state["cycle_id"], state["cycle"], digest, record.summary, state["at"]),
     )

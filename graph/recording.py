@@ -29,7 +29,7 @@ def cycle_record(state: CycleState, session: str) -> CycleRecord:
         session=session,
         at=state["at"],
         snapshot=state.get("snapshot"),
-        views=views_of(state),
+        views=(*views_of(state), *state.get("muted", ())),
         evidence=_evidence(reports),
         said=(
             *(Said(role=report.role, text=report.said, source=report.source) for report in reports),

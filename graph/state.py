@@ -15,7 +15,7 @@ from typing import Annotated, Final, TypedDict
 from agents.base import AgentReport
 from domain.market import MarketSnapshot
 from domain.money import Symbol
-from domain.opinions import Proposal, View
+from domain.opinions import Abstention, Proposal, View
 from domain.orders import OrderIntent, OrderStatus
 from domain.tactics import Tactic
 from domain.verdicts import VerdictRecord
@@ -65,6 +65,7 @@ class CycleState(TypedDict, total=False):
     sentiment_report: AgentReport
     strategy_views: tuple[View, ...]
     blended: tuple[Blended, ...]
+    muted: tuple[Abstention, ...]
     sized: tuple[Sized, ...]
     proposed: Proposal
     risk_report: AgentReport

@@ -45,7 +45,7 @@ def consult(strategy: Strategy, view: SymbolView) -> View:
     try:
         return strategy.opine(view)
     except Exception as error:  # noqa: BLE001 - whatever a strategy raises is an abstention on record
-        return Abstention(strategy.name, view.symbol, f"{type(error).__name__}: {error}")
+        return Abstention(strategy.name, view.symbol, f"{type(error).__name__}: {error}", failed=True)
 
 
 def warm(view: SymbolView, names: tuple[str, ...]) -> Mapping[str, float] | str:

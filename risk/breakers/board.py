@@ -62,6 +62,16 @@ class BreakerBoard:
         """Whether an observation would change nothing, so that it need not be made."""
         return self._of(kind, scope).idle(value)
 
+    def trips(self, kind: str, value: float) -> bool:
+        """Whether this value is bad enough to open the breaker, or no number at all."""
+        rule = self._rules.get(kind)
+        return rule is None or not value < rule.trip
+
+    def state(self, kind: str, scope: str) -> BreakerState:
+        """How a breaker stands."""
+        known = self._breakers.get((kind, scope))
+        return BreakerState.CLOSED if known is None else known.state
+
     def apply(self, event: BreakerChanged) -> None:
         """Stand as the record says. Raises DataError for a kind nobody knows."""
         self._of(event.breaker, event.scope).apply(event)

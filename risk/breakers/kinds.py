@@ -53,7 +53,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "model_outage": Kind(
             Level.SYSTEM, "", "fraction", "share of the latest model calls without an answer"
         ),
-        "disk_full": Kind(Level.SYSTEM, "", "fraction", "part of the disk room needed that is missing"),
+        "disk_full": Kind(Level.SYSTEM, "", "times", "disk room that is needed, over what is free"),
         "slow_journal": Kind(Level.SYSTEM, "", "seconds", "the longest the journal lately took to write"),
         "clock_skew": Kind(
             Level.SYSTEM, "", "seconds", "how far this machine's clock drifted from the venue's"
@@ -70,7 +70,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "price_gap": Kind(
             Level.MARKET, "symbol", "fraction", "jump from the last close to the next price traded"
         ),
-        "spread_blowout": Kind(Level.MARKET, "symbol", "of the limit", "spread, against its limit"),
+        "spread_blowout": Kind(Level.MARKET, "symbol", "times", "spread, over its limit"),
         "depeg": Kind(Level.MARKET, "symbol or *", "fraction", "distance of a stable coin from its peg"),
         "volume_collapse": Kind(
             Level.MARKET, "symbol", "fraction", "part of the usual volume that is missing"
