@@ -246,27 +246,27 @@ def build_desk(
         strategies=strategies,
         policy=BlendPolicy(settings.decision.max_weight, settings.decision.rebalance_band),
         sizing=sizing if sizing.policy.stages else None,
+        breakers=watch.board,
         **agents,
     )
-        breakers=watch.board,
     limiting.hand_to(orders.limit_to, facts.limit_to, context.limit_to)
     bus.subscribe(tally.see)
+    bus.subscribe(watch.see)
     engine = Engine(
         context=context,
-    bus.subscribe(watch.see)
         clock=clock,
         features=features,
         guardian=guardian,
         cycle_runner=cycles(context),
         tally=tally,
         decide_every=settings.session.decide_every,
+        watch=watch,
     )
     if past:
-        watch=watch,
         orders.restore(past)
+        watch.restore(past)
         engine.resume(past)
         last = tally.last.at if tally.last is not None else None
-        watch.restore(past)
         world.put_back(orders.orders.values(), last, portfolio)
     return Desk(
         session=session,
@@ -288,9 +288,9 @@ def build_desk(
         model_settings=chosen,
         budget=budget,
         tools=tools,
+        watch=watch,
         resumed=bool(past),
     )
-        watch=watch,
 
 
 def _patience(settings: Settings) -> Patience | None:
