@@ -111,12 +111,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What the tape is a function of. `origin` is the open of its first bar, in seconds since 1970."""
+    """What the tape is a function of. `origin` is the open of its first bar, in seconds since 1970; `jumps`
+    is how many there are, over their usual number."""
 
     seed: int
     assets: tuple[Asset, ...]
     bar_seconds: int
     origin: int
+    jumps: float = 1.0
 
     @property
     def bar_days(self) -> float:
@@ -155,7 +157,7 @@ def block(recipe: Recipe, number: int, before: MarketState) -> Block:
     rng = np.random.default_rng((recipe.seed, number + 1, 0))
     mood = regimes.path(rng, before.regime, bars, days)
     shock = _shocks(rng, bars)
-    jumped = rng.random(bars) < 1.0 - np.exp(-_JUMPS[mood] * days)
+    jumped = rng.random(bars) < 1.0 - np.exp(-recipe.jumps * _JUMPS[mood] * days)
     jump = np.where(jumped, rng.normal(_JUMP_MEAN, _JUMP_SIZE, bars), 0.0)
     noise = _LEVERAGE * shock + math.sqrt(1.0 - _LEVERAGE**2) * rng.standard_normal(bars)
     fast = _reverting(before.fast, noise, _FAST_DAYS, _FAST_SPREAD, days, np.where(jumped, _JUMP_SCARE, 0.0))
@@ -206,7 +208,7 @@ def _coin(
     fade = math.exp(-1.0 / max(_TRANSIENT_DAYS / days, 2.0))
     transient = _recursion(before.transient, fade, np.sqrt(share) * shock)
     own_jump = np.where(
-        rng.random(bars) < 1.0 - np.exp(-0.3 * _JUMPS[market.mood] * days),
+        rng.random(bars) < 1.0 - np.exp(-0.3 * recipe.jumps * _JUMPS[market.mood] * days),
         rng.normal(0.0, _JUMP_SIZE, bars),
         0.0,
     )

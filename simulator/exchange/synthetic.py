@@ -13,6 +13,7 @@ from simulator.exchange.exchange import SimulatedExchange
 from simulator.exchange.policy import Policy
 from simulator.exchange.rules import MarketRules
 from simulator.exchange.tape import SyntheticTape
+from simulator.weather import FAIR, Weather
 
 DEFAULT_SYMBOLS: Final = (Symbol("BTC/USDT"), Symbol("ETH/USDT"), Symbol("SOL/USDT"))
 _ONE_SECOND: Final = timedelta(seconds=1)
@@ -26,12 +27,14 @@ def synthetic_exchange(
     policy: Policy | None = None,
     step: timedelta = _ONE_SECOND,
     keep: int = 20_000,
+    weather: Weather = FAIR,
 ) -> SimulatedExchange:
     """An exchange that trades these symbols on the tape of `seed`, from the clock's present on.
 
-    `step` is how far apart the market's points are; a longer one makes simulated days cheaper.
+    `step` is how far apart the market's points are; a longer one makes simulated days cheaper. `weather` is
+    how rough it is.
     """
-    tape = SyntheticTape(seed, symbols, clock.now(), step)
+    tape = SyntheticTape(seed, symbols, clock.now(), step, weather)
     rules = [
         MarketRules(
             instrument,

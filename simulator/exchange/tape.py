@@ -19,6 +19,7 @@ from simulator.assets import Asset, asset_of
 from simulator.block_shelf import BlockShelf
 from simulator.blocks import BLOCK_BARS, CoinBlock, Recipe, block, opening
 from simulator.exchange.candles import Bar, joined, past_bar
+from simulator.weather import FAIR, Weather
 
 _MINUTE: Final = 60
 _DAY: Final = 86_400
@@ -64,12 +65,18 @@ class Tape(Protocol):
 class SyntheticTape:
     """The synthetic market as an exchange's tape: eight days of minutes and 512 days of hours before today.
 
-    It starts at the UTC day of `start`. `step` divides a minute into equal parts. ConfigError for a step that
+    It starts at the UTC day of `start`. The `weather` is that of the minutes; the hours before had the
+    usual one. `step` divides a minute into equal parts. ConfigError for a step that
     does not, for no symbols or one named twice; UnknownSymbol for a coin that is not on it.
     """
 
     def __init__(
-        self, seed: int, symbols: Iterable[Symbol], start: datetime, step: timedelta = timedelta(seconds=1)
+        self,
+        seed: int,
+        symbols: Iterable[Symbol],
+        start: datetime,
+        step: timedelta = timedelta(seconds=1),
+        weather: Weather = FAIR,
     ) -> None:
         named = tuple(symbols)
         seconds = int(step.total_seconds())
@@ -88,7 +95,8 @@ class SyntheticTape:
         today = _second(require_utc(start)) // _DAY * _DAY
         self._origin = today - _MINUTE_DAYS * _DAY
         self._seed = seed
-        self._recipe = Recipe(seed, tuple(self._assets.values()), _MINUTE, self._origin)
+        rough = tuple(weather.over(asset) for asset in self._assets.values())
+        self._recipe = Recipe(seed, rough, _MINUTE, self._origin, weather.jumps)
         self._blocks = BlockShelf(self._recipe, _KEPT_BLOCKS)
         self._paths: dict[Symbol, tuple[int, tuple[int, ...]]] = {}
 

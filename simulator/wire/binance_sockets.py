@@ -136,7 +136,7 @@ class RequestDoor:
         for when in When:
             for fault in (each for each in met if each.when is when):
                 if fault.kind is FaultKind.DELAY:
-                    await asyncio.sleep(fault.seconds)
+                    await self._faults.rest(fault.seconds)
                 elif fault.kind in (FaultKind.DROP, FaultKind.RESET):
                     outbox.close()
                     return

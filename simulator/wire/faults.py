@@ -6,9 +6,10 @@ not certain draws from a stream of its own, seeded by the plan: the same request
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -55,6 +56,8 @@ class When(StrEnum):
     BEFORE = "before"
     AFTER = "after"
 
+
+Rest = Callable[[float], Awaitable[object]]
 
 EVENT_FAULTS = frozenset(
     {
@@ -172,10 +175,14 @@ class _Active:
 
 
 class FaultPlan:
-    """The faults of one server. Reading it costs next to nothing while it is empty."""
+    """The faults of one server. Reading it costs next to nothing while it is empty.
 
-    def __init__(self, clock: Clock, faults: Iterable[Fault] = ()) -> None:
+    `rest` waits out the seconds of a delay: of this machine, unless somebody says otherwise.
+    """
+
+    def __init__(self, clock: Clock, faults: Iterable[Fault] = (), rest: Rest = asyncio.sleep) -> None:
         self._clock = clock
+        self.rest = rest
         self._active: list[_Active] = []
         self._next = 1
         for fault in faults:

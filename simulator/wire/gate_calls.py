@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -67,7 +66,7 @@ class GateCalls:
             if fault.when is not when:
                 continue
             if fault.kind is FaultKind.DELAY:
-                await asyncio.sleep(fault.seconds)
+                await self._faults.rest(fault.seconds)
             elif fault.kind in (FaultKind.DROP, FaultKind.RESET):
                 return False
             else:

@@ -28,7 +28,7 @@ from domain.money import Symbol
 from simulator.exchange.exchange import SimulatedExchange
 from simulator.exchange.policy import Policy
 from simulator.exchange.rejection import Rejection
-from simulator.wire.faults import Fault, FaultKind, FaultPlan, Operation, When, fault_from
+from simulator.wire.faults import Fault, FaultKind, FaultPlan, Operation, Rest, When, fault_from
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -70,27 +70,28 @@ def guard(operation: Operation, handler: Handler, faults: FaultPlan, wording: Wo
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         if faults.idle:
+            kept.clear()
             return await calm(request)
         met = faults.request(operation, request.method, request.path)
         await request.read()  # it has arrived whole: who hangs up during a delay does not take it back
-        early = await _suffer(When.BEFORE, met, request, wording)
+        early = await _suffer(When.BEFORE, met, request, wording, faults.rest)
         if early is not None:
             return early
         answer = await _perhaps_stale(operation, request, calm, faults, kept)
-        late = await _suffer(When.AFTER, met, request, wording)
+        late = await _suffer(When.AFTER, met, request, wording, faults.rest)
         return late if late is not None else answer
 
     return guarded
 
 
 async def _suffer(
-    when: When, met: Iterable[Fault], request: web.Request, wording: Wording
+    when: When, met: Iterable[Fault], request: web.Request, wording: Wording, rest: Rest
 ) -> web.Response | None:
     """Let a request meet its faults of one side; the answer is what to say instead, if anything."""
     mine = [fault for fault in met if fault.when is when]
     for fault in mine:
         if fault.kind is FaultKind.DELAY:
-            await asyncio.sleep(fault.seconds)
+            await rest(fault.seconds)
     for fault in mine:
         if fault.kind in (FaultKind.DROP, FaultKind.RESET):
             hang_up(request, reset=fault.kind is FaultKind.RESET)
@@ -105,6 +106,7 @@ async def _perhaps_stale(
 ) -> web.StreamResponse:
     """Market data that stands still answers as it did when it was first asked."""
     if not faults.stale(operation, request.method, request.path):
+        kept.clear()  # when it stands still again, it does so where it will stand then
         return await handler(request)
     found = kept.get(request.path_qs)
     if found is not None:

@@ -93,6 +93,21 @@ async def test_the_book_stands_still_and_moves_on(binance: Wire) -> None:
     binance.clock.set(START + timedelta(seconds=60))
     _, moved, _ = await binance.ask("GET", "depth", symbol="BTCUSDT", limit=5)
     assert moved["asks"][0] != first["asks"][0]
+    binance.server.faults.add(Fault(K.STALE_BOOK))
+    _, again, _ = await binance.ask("GET", "depth", symbol="BTCUSDT", limit=5)
+    assert again == moved, "it stands where it stood now, not where it stood the first time"
+
+
+async def test_a_delay_is_waited_out_as_the_plan_says(binance: Wire) -> None:
+    rested: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rested.append(seconds)
+
+    binance.server.faults.rest = rest
+    binance.server.faults.add(Fault(K.DELAY, seconds=3600, count=1))
+    assert (await binance.ask("GET", "ping"))[0] == 200
+    assert rested == [3600]
 
 
 async def test_a_clock_that_is_off_refuses_honest_requests(binance: Wire) -> None:
