@@ -14,7 +14,8 @@ from domain.orders import TERMINAL
 
 HELP: Final = (
     "Ask about: status, positions, orders, profit, decisions, limits, halt, or why (`why BTC`, `why <id>`).\n"
-    "Tell it to: pause or stop (at once), panic (asks first; say `confirm panic`). It cannot resume."
+    "Tell it to: pause or stop (at once), panic (asks first; say `confirm panic`), "
+    "tighten <limit> <value>. It cannot resume, nor loosen a limit."
 )
 _MEANS: Final = {
     HaltState.ACTIVE: "Trading is on",

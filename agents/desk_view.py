@@ -156,6 +156,10 @@ class DeskView(Protocol):
         """Do it, and say in a sentence what was done. Raises DeskError when the desk refuses."""
         ...
 
+    async def tighten(self, name: str, value: str, *, reason: str, by: str) -> str:
+        """Make a risk limit stricter, and say what was changed. Raises DeskError for anything looser."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:

@@ -19,7 +19,7 @@ from agents.answering import HELP, answer, explain
 from agents.asking import DEFAULT_DEADLINE, Seat, as_json, evidence_lines
 from agents.claims import AnswerModel
 from agents.desk_view import DeskAction, DeskView, Pending, Reply
-from agents.recognising import Command, Confirmation, Question, Topic, recognise
+from agents.recognising import Command, Confirmation, Question, Tightening, Topic, recognise
 from domain.errors import DeskError
 from llm.calls import Model, ModelCall
 from tools.catalog import OPERATOR
@@ -99,6 +99,9 @@ class Operator:
                     return await self._confirmed(confirm_id, question, context, desk, by)
                 case Command(action, confirmed):
                     return await self._command(action, confirmed, question, desk, by)
+                case Tightening(name, value):
+                    told = await desk.tighten(name, value, reason=f"chat: {quote(question)}", by=by)
+                    return Reply(told, "baseline", done="tighten")
                 case Question() | None:
                     return await self._question(asked, question, context, desk)
         except DeskError as error:

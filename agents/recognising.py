@@ -47,6 +47,14 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Tightening:
+    """A risk limit that is to be stricter. The words are not checked: the desk refuses anything looser."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmation:
     """`confirm <id>` of something proposed before."""
 
@@ -73,6 +81,11 @@ _COMMANDS: Final = {
         ),
     )
 }
+_TIGHTEN: Final = re.compile(
+    rf"/?{_POLITE}(?:tighten|limit|set|lower|raise)\s+(?P<name>[a-z]+(?:_[a-z]+)+)\s+(?:to\s+|=\s*)?"
+    r"(?P<value>\S(?:.{0,498}\S)?)",
+    re.IGNORECASE,
+)
 _CONFIRM: Final = re.compile(r"/?confirm\s+([a-z]+-[0-9a-f]{8})\s*[.!]*", re.IGNORECASE)
 _TRADE: Final = re.compile(
     r"\b(?:buy|bought|sell|sold|trade[ds]?|trading|orders?|ordered|fills?|filled)\b", re.IGNORECASE
@@ -99,7 +112,7 @@ _TOPICS: Final = tuple(
 )
 
 
-def recognise(text: str, symbols: Iterable[str]) -> Command | Confirmation | Question | None:
+def recognise(text: str, symbols: Iterable[str]) -> Command | Tightening | Confirmation | Question | None:
     """A command only when the whole text is one; otherwise a question, or None when nothing fits.
 
     "don't stop", "should I pause?" and a pasted headline that says "panic" are not commands.
@@ -110,6 +123,8 @@ def recognise(text: str, symbols: Iterable[str]) -> Command | Confirmation | Que
     for action, pattern in _COMMANDS.items():
         if matched := pattern.fullmatch(line):
             return Command(action, matched.group("confirm") is not None)
+    if found := _TIGHTEN.fullmatch(line):
+        return Tightening(found["name"].lower(), found["value"].rstrip("!."))
     named = _NAME.search(line)
     name = named.group(0) if named else ""
     symbol = _symbol(line, symbols)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
+from app.limits_views import Told
 from app.views import HaltAction, Model
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -22,6 +23,23 @@ class ResumeRequest(Model):
 
     confirm: bool = False
     reason: Line
+
+
+class LimitsRequest(Model):
+    """Limits to set, by name, or to take `back` to what the settings file says (none named: all).
+
+    Loosening needs a `reason` and ends at the ceiling.
+    """
+
+    limits: Told | None = None
+    back: tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...] | None = None
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> LimitsRequest:
+        if (self.limits is None) == (self.back is None):
+            raise ValueError("name the limits to set, or those to take back, not both")
+        return self
 
 
 class ChatRequest(Model):

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
-from api.models import ChatRequest, HaltRequest, Problem, ResumeRequest
+from api.models import ChatRequest, HaltRequest, LimitsRequest, Problem, ResumeRequest
 from api.service import DeskService
 from app.decision_views import Decision, DecisionSummary
+from app.limits_views import LimitsEntryView, LimitsSet, LimitsView
 from app.views import (
     AgentView,
     CandleView,
@@ -95,6 +96,20 @@ def router(service: DeskService, version: str) -> APIRouter:
     @routes.post("/resume", summary="Trade again; a latch needs confirm")
     async def resume(request: Request, asked: ResumeRequest) -> HaltResult:
         return await service.resume(confirm=asked.confirm, reason=asked.reason, by=_by(request))
+
+    @routes.get(
+        "/limits", summary="Every risk limit in force: value, unit, ceiling, source, use"
+    )
+    async def limits() -> LimitsView:
+        return await service.limits()
+
+    @routes.get("/limits/history", summary="Every start and change of the limits, oldest first")
+    async def limits_history() -> tuple[LimitsEntryView, ...]:
+        return await service.limits_history()
+
+    @routes.post("/limits", summary="Tighten limits, or loosen them up to their ceiling with a reason")
+    async def change_limits(request: Request, asked: LimitsRequest) -> LimitsSet:
+        return await service.change_limits(asked.limits, asked.back, reason=asked.reason, by=_by(request))
 
     @routes.post("/chat", summary="Ask the desk, or tell it something")
     async def chat(request: Request, asked: ChatRequest) -> ChatReply:

@@ -6,10 +6,11 @@ runs in the one event loop of the desk, so nothing here may block it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from app.decision_views import Decision, DecisionSummary
+from app.limits_views import LimitsEntryView, LimitsSet, LimitsView
 from app.views import (
     AgentView,
     CandleView,
@@ -70,6 +71,23 @@ class DeskService(Protocol):
 
     async def resume(self, *, confirm: bool, reason: str, by: str) -> HaltResult:
         """Raises DeskError when a latch is set and `confirm` is not."""
+        ...
+
+    async def limits(self) -> LimitsView: ...
+
+    async def limits_history(self) -> tuple[LimitsEntryView, ...]:
+        """Oldest first."""
+        ...
+
+    async def change_limits(
+        self,
+        told: Mapping[str, object] | None,
+        back: tuple[str, ...] | None,
+        *,
+        reason: str,
+        by: str,
+    ) -> LimitsSet:
+        """Set the limits in `told`, or take those in `back` to the file's. Raises ConfigError."""
         ...
 
     async def chat(self, text: str, *, confirm: str | None, by: str) -> ChatReply:

@@ -11,6 +11,7 @@ from agents.desk_view import DeskAction
 from agents.operator import NO_RESUME, Operator
 from app.decision_views import DecisionSummary
 from app.explaining import decision_lines, explanation, explanation_lines, record_of
+from app.limits_views import set_view
 from app.session import SessionRun
 from app.viewing import evidence_view
 from app.views import ChatReply, OrderView, PositionView, ProposedAction, Status
@@ -61,6 +62,11 @@ class LiveView:
             raise ConfigError(NO_RESUME)
         halt = await self._run.halt(action.value, reason=reason, by=by, confirm=confirm)
         return str(self._run.describe(halt)["message"])
+
+    async def tighten(self, name: str, value: str, *, reason: str, by: str) -> str:
+        limiting = self._run.desk.limiting
+        changed = limiting.set({name: value}, by=by, reason=reason, may_loosen=False)
+        return set_view(limiting, changed).message
 
 
 class Chat:

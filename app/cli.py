@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import Exit, TyperException
 
+from app.limits_line import limits_app
 from app.work_line import work_app
 from domain.errors import ConfigError, DeskError
 
@@ -326,6 +327,7 @@ def exchange(
 
 
 app.add_typer(work_app, name="work")
+app.add_typer(limits_app, name="limits")
 
 journal_app = typer.Typer(help="Verify or read the hash-chained journal.", no_args_is_help=True)
 app.add_typer(journal_app, name="journal")

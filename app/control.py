@@ -50,13 +50,17 @@ class WorkRequest:
 
 @dataclass(frozen=True, slots=True)
 class LimitsRequest:
-    """Limits that an operator wants set as `told`, or, when that is None, back to what the file says."""
+    """Limits that an operator wants set as `told`, or, when that is None, back to what the file says.
+
+    Without `may_loosen` only a tightening is done: so asks a chat.
+    """
 
     request_id: str
     told: Mapping[str, Any] | None
     back: tuple[str, ...]
     reason: str
     by: str
+    may_loosen: bool
 
 
 class Unheard(DeadlineExceeded):
@@ -115,10 +119,17 @@ def ask_limits(
     back: tuple[str, ...] | None,
     reason: str,
     by: str,
+    may_loosen: bool = True,
     timeout: float = 15.0,
 ) -> dict[str, Any]:
     """Ask the running desk to set limits, or to go back to the file's. Returns and raises as `ask_work`."""
-    wanted = {"limits": None if told is None else dict(told), "back": back or (), "reason": reason, "by": by}
+    wanted = {
+        "limits": None if told is None else dict(told),
+        "back": back or (),
+        "reason": reason,
+        "by": by,
+        "may_loosen": may_loosen,
+    }
     return _ask_now(folder, wanted, timeout, "Look at desk limits before asking again")
 
 
@@ -179,7 +190,8 @@ def _read(request_id: str, told: dict[str, Any]) -> Request | WorkRequest | Limi
     if "limits" in told:
         limits, back = told["limits"], tuple(map(str, told["back"]))
         wanted = None if limits is None else dict(limits)
-        return LimitsRequest(request_id, wanted, back, str(told["reason"]), str(told["by"]))
+        reason, by, may_loosen = str(told["reason"]), str(told["by"]), told["may_loosen"] is True
+        return LimitsRequest(request_id, wanted, back, reason, by, may_loosen)
     return _halt(request_id, told)
 
 

@@ -138,7 +138,13 @@ class HaltingRun(ABC):
             return self.describe(halt)
         if isinstance(request, control.LimitsRequest):
             limiting = self.desk.limiting
-            changed = limiting.change(request.told, request.back, by=request.by, reason=request.reason)
+            changed = limiting.change(
+                request.told,
+                request.back,
+                by=request.by,
+                reason=request.reason,
+                may_loosen=request.may_loosen,
+            )
             return {"running": True, **set_view(limiting, changed).model_dump(mode="json")}
         if request.ends:
             return await end(self.desk, request.ends, f"stopped by {request.by}")

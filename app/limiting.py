@@ -96,6 +96,20 @@ class Limiting:
         """
         return self._make(consider(self.current, self.document.ceilings, told), by, reason, may_loosen)
 
+    def change(
+        self,
+        told: Mapping[str, object] | None,
+        back: tuple[str, ...] | None,
+        *,
+        by: str,
+        reason: str,
+        may_loosen: bool = True,
+    ) -> LimitsChanged | None:
+        """What a person asked for: `set` what is told, or `reset` the names in `back`."""
+        if told is not None:
+            return self.set(told, by=by, reason=reason, may_loosen=may_loosen)
+        return self.reset(*(back or ()), by=by, reason=reason)
+
     def reset(self, *names: str, by: str, reason: str) -> LimitsChanged | None:
         """Back to what the file says, for some limits or all; what was changed, None when nothing was.
 

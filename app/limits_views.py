@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from app.limiting import Limiting
-from app.views import Model, Time
+from app.views import Fraction, Model, Time
 from domain.limits import LimitChange, LimitsChanged, LimitsDeclared
+from domain.money import ZERO
 from risk.document import LimitsDocument
 from risk.limit_kinds import plain_of, text_of
 from risk.limit_table import LIMITS
 from risk.limits import VERSION, RiskLimits
+
+if TYPE_CHECKING:
+    from portfolio.portfolio import Portfolio
 
 _SHORT = (
     ("order", "max_order_notional_quote"),
@@ -42,6 +47,14 @@ class LimitView(Model):
     says: str
 
 
+class LimitUse(Model):
+    """How much of a limit is used: both are fractions of what the limit is a fraction of."""
+
+    name: str
+    used: Fraction
+    allowed: Fraction
+
+
 class LimitsView(Model):
     """The limits in force. `hash` is the SHA-256 in every verdict; `doubt` says why they are not trusted."""
 
@@ -50,6 +63,7 @@ class LimitsView(Model):
     configured_hash: str
     doubt: str
     limits: tuple[LimitView, ...]
+    uses: tuple[LimitUse, ...] = ()
 
 
 class LimitChangeView(Model):
@@ -85,9 +99,16 @@ Told = Annotated[dict[str, Value], Field(max_length=len(LIMITS))]
 
 
 def limits_view(
-    limits: RiskLimits, document: LimitsDocument, told: Mapping[str, object], doubt: str = ""
+    limits: RiskLimits,
+    document: LimitsDocument,
+    told: Mapping[str, object],
+    doubt: str = "",
+    portfolio: Portfolio | None = None,
 ) -> LimitsView:
-    """Every limit in force with where it comes from; `told` is the `[risk]` section of the file."""
+    """Every limit in force with where it comes from; `told` is the `[risk]` section of the file.
+
+    With a `portfolio`, how much of the limits on losses and holdings is used, too.
+    """
     configured = document.limits
     return LimitsView(
         version=VERSION,
@@ -106,7 +127,31 @@ def limits_view(
             )
             for name, limit in LIMITS.items()
         ),
+        uses=() if portfolio is None else _uses(portfolio, limits),
     )
+
+
+def _uses(portfolio: Portfolio, limits: RiskLimits) -> tuple[LimitUse, ...]:
+    """Losses count unrealised ones, holdings are at market prices; a gain uses nothing."""
+    equity = portfolio.equity
+    held = [quantity * mark for _, quantity, mark in portfolio.held()]
+    used = {
+        "max_daily_loss_fraction": _lost(portfolio.day_start_equity, equity),
+        "max_weekly_loss_fraction": _lost(portfolio.week_start_equity, equity),
+        "max_drawdown_fraction": _lost(portfolio.peak_equity, equity),
+    }
+    if equity > ZERO:
+        used["max_position_equity_fraction"] = max(held, default=ZERO) / equity
+        used["max_gross_exposure_equity_fraction"] = sum(held, ZERO) / equity
+    return tuple(
+        LimitUse(name=name, used=round(share, 6), allowed=allowed)
+        for name, share in used.items()
+        if (allowed := getattr(limits, name)) is not None
+    )
+
+
+def _lost(start: Decimal, equity: Decimal) -> Decimal:
+    return max(start - equity, ZERO) / start if start > ZERO else ZERO
 
 
 def _source(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from app.activity import Activity, graph_view
 from app.chat import Chat
 from app.decision_views import Decision, DecisionSummary
 from app.explaining import Refused
+from app.limits_views import LimitsEntryView, LimitsSet, LimitsView, entry_view, limits_view, set_view
 from app.session import SessionRun
 from app.version import desk_version
 from app.viewing import (
@@ -40,6 +41,7 @@ from app.views import (
 )
 from domain.errors import UnknownSymbol
 from domain.events import CycleRecorded, DeskEvent, EquityMarked, EventSink, IntentRefused
+from domain.limits import LimitsChanged, LimitsDeclared
 from domain.money import Symbol
 from domain.orders import Order, OrderStatus
 
@@ -62,6 +64,7 @@ class LiveDesk:
         self._curve: list[tuple[datetime, Decimal, Decimal]] = []
         self._hashes: dict[str, str] = {}
         self._vetoed: dict[str, IntentRefused] = {}
+        self._limits: list[LimitsEntryView] = []
 
     def see(self, event: DeskEvent) -> None:
         """Listen: the curve with its cash is kept for the chart, the hash of each decision for its view."""
@@ -73,6 +76,8 @@ class LiveDesk:
                 self._hashes[event.cycle_id] = event.record_hash
             case IntentRefused():
                 self._vetoed[event.intent.client_id] = event
+            case LimitsDeclared() | LimitsChanged():
+                self._limits.append(entry_view(event))
             case _:
                 return
 
@@ -210,6 +215,24 @@ class LiveDesk:
     async def resume(self, *, confirm: bool, reason: str, by: str) -> HaltResult:
         halt = await self._run.halt("resume", reason=reason, by=by, confirm=confirm)
         return HaltResult(halt=halt_view(halt), message=str(self._run.describe(halt)["message"]))
+
+    async def limits(self) -> LimitsView:
+        limiting, told = self._desk.limiting, self._desk.settings.risk
+        return limits_view(limiting.current, limiting.document, told, limiting.doubt, self._desk.portfolio)
+
+    async def limits_history(self) -> tuple[LimitsEntryView, ...]:
+        return tuple(self._limits)
+
+    async def change_limits(
+        self,
+        told: Mapping[str, object] | None,
+        back: tuple[str, ...] | None,
+        *,
+        reason: str,
+        by: str,
+    ) -> LimitsSet:
+        limiting = self._desk.limiting
+        return set_view(limiting, limiting.change(told, back, by=by, reason=reason))
 
     async def chat(self, text: str, *, confirm: str | None, by: str) -> ChatReply:
         return await self._chat.answer(text, confirm=confirm, by=by)

@@ -103,7 +103,7 @@ def refuse_beyond(name: str, value: Any, ceilings: RiskLimits) -> None:
         return
     raise ConfigError(
         f"risk limit {name} = {text_of(value)} is looser than its ceiling {text_of(ceiling)}",
-        fix=f"Set it to {text_of(ceiling)} or tighter; only [risk.ceilings] in the file can name another",
+        fix=f"Set it to {text_of(ceiling)} or tighter",
     )
 
 

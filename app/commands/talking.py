@@ -186,3 +186,18 @@ class JournalView:
             ask_for, self._seen.home, action.value, reason=reason, by=by, confirm=confirm
         )
         return str(told["message"])
+
+    async def tighten(self, name: str, value: str, *, reason: str, by: str) -> str:
+        from app.commands.limiting import ask_for_limits
+
+        told = await asyncio.to_thread(
+            ask_for_limits,
+            self._seen.home,
+            load(),
+            {name: value},
+            None,
+            reason=reason,
+            by=by,
+            may_loosen=False,
+        )
+        return str(told["message"])

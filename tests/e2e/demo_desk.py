@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from app.decision_views import Decision, DecisionSummary
+from app.limits_views import LimitsEntryView, LimitsSet, LimitsView
 from app.views import (
     AccountView,
     AgentView,
@@ -38,6 +39,7 @@ from domain.halt import Halt, HaltState
 from domain.money import ZERO, Symbol
 from tests.e2e.demo_cycle import MODEL, play_cycle
 from tests.e2e.demo_graph import ROLES, graph
+from tests.e2e.demo_limits import DemoLimits
 from tests.e2e.demo_record import Script
 
 START = datetime(2024, 3, 4, 0, 0, tzinfo=UTC)
@@ -73,6 +75,7 @@ class DemoDesk:
         self.refusals = 0
         self.bar = 0
         self.halt_ = Halt(HaltState.ACTIVE, "session started", "desk", START)
+        self.limits_ = DemoLimits(SYMBOLS, START, self.emit)
 
     # --- the story ---
 
@@ -347,6 +350,19 @@ class DemoDesk:
 
     async def chat(self, text: str, *, confirm: str | None, by: str) -> ChatReply:
         self._fail_if_told()
+    async def limits(self) -> LimitsView:
+        self._fail_if_told()
+        return self.limits_.view()
+
+    async def limits_history(self) -> tuple[LimitsEntryView, ...]:
+        return self.limits_.history()
+
+    async def change_limits(
+        self, told: Mapping[str, object] | None, back: tuple[str, ...] | None, *, reason: str, by: str
+    ) -> LimitsSet:
+        self._fail_if_told()
+        return self.limits_.change(told, back, reason=reason, by=by)
+
         self.said.append((text, confirm, by))
         if confirm:
             await self.halt("pause", reason="asked for in the chat", by=by)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from agents.desk_view import DeskAction
-from domain.errors import DeskError, NotFound
+from domain.errors import ConfigError, DeskError, NotFound
 from domain.halt import Halt, HaltState
 from domain.orders import OrderStatus, OrderType, Side
 
@@ -81,6 +81,7 @@ class FakeDesk:
     ordered: tuple[Ordered, ...] = (Ordered(),)
     decided: tuple[Decided, ...] = (Decided(),)
     acted: list[tuple[DeskAction, str, str, bool]] = field(default_factory=list)
+    tightened: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     async def status(self) -> Status:
         return Status(self.halt)
@@ -108,3 +109,9 @@ class FakeDesk:
             raise DeskError("the halt is latched", fix="Confirm to lift it")
         self.acted.append((action, reason, by, confirm))
         return f"done: {action.value}"
+
+    async def tighten(self, name: str, value: str, *, reason: str, by: str) -> str:
+        if name != "max_drawdown_fraction" or value > "0.20":
+            raise ConfigError(f"{name} = {value} would loosen")
+        self.tightened.append((name, value, reason, by))
+        return f"tightened: {name} {value}"
