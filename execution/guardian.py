@@ -18,8 +18,6 @@ from domain.clock import Clock
 from domain.events import StopsResumed
 from domain.money import Quantity, Symbol
 from domain.orders import Order, OrderStatus, OrderType, Origin
-from domain.reconciliation import Unprotected
-from execution.gaps import Gaps
 from execution.guarding import Guarding
 from execution.loss_limit import LossLimit
 from execution.order_desk import OrderDesk
@@ -61,11 +59,9 @@ class StopGuardian(Guarding):
         keeper: StopKeeper | None = None,
         losses: LossLimit | None = None,
     ) -> None:
-        super().__init__(desk, portfolio, feed, clock, session=session, keeper=keeper)
+        super().__init__(desk, portfolio, feed, clock, session=session, keeper=keeper, bound=bound)
         self._losses = losses
         self._distance = default_distance
-        self.bound = bound
-        self.gaps = Gaps()
         self._rounds = 0
         self._restless: set[Symbol] = set()
         self._unknown_since: dict[Symbol, datetime] = {}
@@ -73,7 +69,6 @@ class StopGuardian(Guarding):
         self._wrong: dict[Symbol, int] = {}
         self._ungrouped: set[str] = set()
         self._unverified = False
-        self._told_gaps: set[Symbol] = set()
 
     async def resume(self) -> StopsResumed:
         """After a start and a reconcile, before anything else: every position is protected again."""
@@ -120,13 +115,16 @@ class StopGuardian(Guarding):
             wanted = self._plan(symbol, position)
             if not self._is_covered(wanted):
                 self.gaps.begin(symbol, symbols[symbol])
+                if symbol in self._told_gaps and await self._close_late(wanted):
+                    self._restless.add(symbol)
+                    continue
             if not await self._protect(wanted):
                 self._restless.add(symbol)
             if self._is_covered(wanted):
                 self._end_gap(wanted)
-            elif self._is_overdue(wanted):
+            elif symbol not in self._told_gaps and self._is_overdue(wanted):
                 self._restless.add(symbol)
-                await self._get_out(wanted, "it has been without a stop for longer than the bound")
+                await self._close_late(wanted)
 
     async def _let_go(self, symbol: Symbol) -> None:
         """The position is gone, and with it everything that was there for it."""
@@ -374,27 +372,3 @@ class StopGuardian(Guarding):
         if wanted.symbol in self._watched or cover(self._stops(wanted.symbol)) >= wanted.quantity:
             return True
         return bool(self._feed.instruments[wanted.symbol].filter_problems(wanted.held, wanted.level))
-
-    def _is_overdue(self, wanted: Plan) -> bool:
-        """Whether the open gap is longer than the bound; told once, at once: nobody waits for its end."""
-        since = self.gaps.since(wanted.symbol)
-        if since is None:
-            return False
-        if wanted.symbol not in self._told_gaps:
-            self._too_long(wanted, since, self._clock.now() - since, "it has none yet and is sold")
-        return wanted.symbol in self._told_gaps
-
-    def _end_gap(self, wanted: Plan) -> None:
-        symbol = wanted.symbol
-        since, length = self.gaps.since(symbol), self.gaps.end(symbol, self._clock.now())
-        if since is not None:
-            self._too_long(wanted, since, length, "it took until now to have its stop")
-        self._told_gaps.discard(symbol)
-
-    def _too_long(self, wanted: Plan, since: datetime, length: timedelta, reason: str) -> None:
-        if self.bound is None or length <= self.bound:
-            return
-        symbol = wanted.symbol
-        self._told_gaps.add(symbol)
-        self._say("error", f"{symbol} was without its stop for {length.total_seconds():.0f} s: {reason}")
-        self._desk.record(Unprotected(symbol, wanted.held, since, reason, self._clock.now()))

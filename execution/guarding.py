@@ -1,9 +1,9 @@
-"""The guardian's hands: its own orders, the way out at market, and the patience between two attempts."""
+"""The guardian's hands: its own orders, the way out, patience between attempts, gaps that are told."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -11,7 +11,9 @@ from domain.clock import Clock
 from domain.events import Notice, StopArmed
 from domain.money import ZERO, Price, Quantity, Symbol
 from domain.orders import Order, OrderIntent, OrderStatus, OrderType, Origin, Side
+from domain.reconciliation import Unprotected
 from execution.backoff import BackOff
+from execution.gaps import Gaps
 from execution.ids import OwnIds
 from execution.order_desk import OrderDesk
 from execution.protection import Plan, guards, moves, sales
@@ -37,6 +39,7 @@ class Guarding:
         *,
         session: str,
         keeper: StopKeeper | None,
+        bound: timedelta | None,
     ) -> None:
         self._desk = desk
         self._portfolio = portfolio
@@ -44,6 +47,9 @@ class Guarding:
         self._clock = clock
         self._session = session
         self._keeper = keeper
+        self.bound = bound
+        self.gaps = Gaps()
+        self._told_gaps: set[Symbol] = set()
         self._ids = OwnIds(desk, session, Origin.GUARDIAN)
         self._waits: dict[Symbol, BackOff] = {}
         self._sale_waits: dict[Symbol, BackOff] = {}
@@ -178,6 +184,35 @@ class Guarding:
             group=client_id if group == "own" else group,
             parent="" if entry is None else entry.client_id,
         )
+
+    async def _close_late(self, wanted: Plan) -> bool:
+        """Sell what has been without a stop for too long; True while that is under way, or waits its turn."""
+        if _waits_still(self._sale_waits, wanted.symbol, self._clock):
+            return True
+        await self._get_out(wanted, "it has been without a stop for longer than the bound")
+        return self._is_sold(wanted)
+
+    def _is_overdue(self, wanted: Plan) -> bool:
+        """Whether the open gap has become longer than the bound; told at once: nobody waits for its end."""
+        since = self.gaps.since(wanted.symbol)
+        if since is not None:
+            self._too_long(wanted, since, self._clock.now() - since, "it has none yet and is sold")
+        return wanted.symbol in self._told_gaps
+
+    def _end_gap(self, wanted: Plan) -> None:
+        symbol = wanted.symbol
+        since, length = self.gaps.since(symbol), self.gaps.end(symbol, self._clock.now())
+        if since is not None:
+            self._too_long(wanted, since, length, "it took until now to have its stop")
+        self._told_gaps.discard(symbol)
+
+    def _too_long(self, wanted: Plan, since: datetime, length: timedelta, reason: str) -> None:
+        if self.bound is None or length <= self.bound:
+            return
+        symbol = wanted.symbol
+        self._told_gaps.add(symbol)
+        self._say("error", f"{symbol} was without its stop for {length.total_seconds():.0f} s: {reason}")
+        self._desk.record(Unprotected(symbol, wanted.held, since, reason, self._clock.now()))
 
     def _record_armed(self, wanted: Plan, quantity: Quantity, client_id: str) -> None:
         now = self._clock.now()

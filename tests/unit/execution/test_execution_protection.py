@@ -320,7 +320,7 @@ async def test_a_position_that_is_gone_has_no_gap_any_more() -> None:
     assert w.guardian.gaps.longest(w.clock.now()) == timedelta(seconds=2)
 
 
-async def test_a_gap_that_does_not_end_is_an_event_as_soon_as_it_passes_the_bound() -> None:
+async def test_a_gap_that_does_not_end_is_an_event_as_soon_as_it_passes_the_bound_and_is_closed() -> None:
     w = world()
     bounded = StopGuardian(w.desk, w.portfolio, w.feed, w.clock, session="s", bound=timedelta(seconds=10))
     await w.buy()
@@ -328,16 +328,19 @@ async def test_a_gap_that_does_not_end_is_an_event_as_soon_as_it_passes_the_boun
     scripted(w).answers.extend([Answer.DOWN] * 30)
     await w.desk.sync()
     told: list[float] = []
-    for number in range(40):
+    for number in range(50):
         seconds(w, 1)
         if number == 30:
             scripted(w).answers.clear()
         await bounded.check()
         told += [(event.at - START).total_seconds() for event in w.events(Unprotected)[len(told) :]]
-    assert len(told) == 2, "once when it passes the bound, once when it ends"
-    assert told[0] == 11
-    assert told[1] > 30
+    assert told == [11], "once, when it passes the bound: from then on it is being closed"
+    assert live(w) == [("market", HALF, None)]
+    scripted(w).fill(own(w)[-1].client_id, "0.5", "39000", w.clock.now())
+    await w.desk.sync()
+    await bounded.check()
     assert bounded.gaps.since(BTC) is None
+    assert bounded.gaps.closed[BTC].longest == timedelta(seconds=50)
 
 
 async def test_dust_is_no_position_without_its_stop() -> None:
