@@ -177,6 +177,7 @@ def build_desk(
     """
     from app.stopping import guardian_of
     from execution.facts import FactsSource
+    from execution.loss_limit import LossLimit
     from execution.order_desk import OrderDesk
     from market.features import FeatureEngine
     from market.snapshot import SnapshotBuilder
@@ -219,6 +220,7 @@ def build_desk(
         *settings.stops.plan().features,
     )
     features = FeatureEngine(feed, named)
+    losses = LossLimit(portfolio, limits)
     guardian = guardian_of(
         settings,
         limits,
@@ -229,6 +231,7 @@ def build_desk(
         features=features,
         session=session,
         bound=world.bound,
+        losses=losses,
     )
     context = CycleContext(
         session=session,
@@ -246,10 +249,11 @@ def build_desk(
         strategies=strategies,
         policy=BlendPolicy(settings.decision.max_weight, settings.decision.rebalance_band),
         sizing=sizing if sizing.policy.stages else None,
+        allocator=settings.allocation.allocator(feed),
         breakers=watch.board,
         **agents,
     )
-    limiting.hand_to(orders.limit_to, facts.limit_to, context.limit_to)
+    limiting.hand_to(orders.limit_to, facts.limit_to, context.limit_to, losses.limit_to)
     bus.subscribe(tally.see)
     bus.subscribe(watch.see)
     engine = Engine(
