@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from app.allocation_section import AllocationSection
 from app.breakers_section import BreakersSection
 from app.section import Mode, Section
 from app.sizing_section import SizingSection
@@ -177,6 +178,7 @@ class Settings(Section):
     decision: DecisionSection = DecisionSection()
     breakers: BreakersSection = BreakersSection()
     sizing: SizingSection = SizingSection()
+    allocation: AllocationSection = AllocationSection()
     models: ModelsSection = ModelsSection()
     api: ApiSection = ApiSection()
     stops: StopsSection = StopsSection()

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import ClassVar, Literal
 
 from domain.algorithms import AlgorithmPlan
+from domain.allocation import AllocationMade
 from domain.breakers import BreakerChanged, ViewsTaken
 from domain.frozen import quick
 from domain.halt import Halt
@@ -353,6 +354,7 @@ DeskEvent = (
     | AlgorithmEnded
     | StopArmed
     | StopsResumed
+    | AllocationMade
     | HaltChanged
     | LimitsDeclared
     | LimitsChanged

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -16,11 +16,14 @@ from domain.orders import Order, Origin
 from domain.ports import Journal
 from execution.algorithms.worker import AlgorithmWorker
 from execution.legs import LegPolicy
+from graph.allocating import Allocator, Footing
 from graph.proposal import BlendPolicy
 from graph.sizing import Judged, Sizer, no_record
 from tools.context import ToolContext
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from agents.base import Analyst, Temperer, Trader
     from domain.market import MarketSnapshot
     from execution.facts import FactsSource
@@ -59,9 +62,10 @@ class CycleContext:
     `clock` is the desk's time (simulated on a tape), `wall` stamps the node events people watch.
     `halt` tells the halt state at any moment. `publish` reaches every listener; `journal` keeps the
     durable events. `track` gives a source's weight in the blend, from its record; never negative.
-    `sizing` is the pipeline between opinions and proposal, `judged` tells how often a source was right.
-    `algorithms` works the orders that go out in parts. Whoever works on orders holds `hands`: the cycle
-    when it sends, the engine when it looks after stops and algorithms.
+    `allocator` keeps base weights where they are configured, `sizing` is the pipeline between opinions and
+    proposal, `judged` tells how often a source was right. `algorithms` works the orders that go out in
+    parts. Whoever works on orders holds `hands`: the cycle when it sends, the engine when it looks after
+    stops and algorithms.
     """
 
     session: str
@@ -84,6 +88,7 @@ class CycleContext:
     policy: BlendPolicy = field(default_factory=BlendPolicy)
     leg_policy: LegPolicy = field(default_factory=LegPolicy)
     sizing: Sizing | None = None
+    allocator: Allocator | None = None
     track: Callable[[str], float] = equal_track
     breakers: BreakerBoard | None = None
     judged: Judged = no_record
@@ -137,6 +142,15 @@ class CycleContext:
             portfolio=self.portfolio,
             max_weight=float(self.policy.max_weight),
             judged=self.judged,
+        )
+
+    async def footing(self, cycle: int, snapshot: MarketSnapshot, held: Mapping[Symbol, Decimal]) -> Footing:
+        """What this cycle's blend stands on; see `Allocator.footing`, which may raise DataError."""
+        sizer = self.sizer(snapshot)
+        if self.allocator is None:
+            return Footing(self.policy, None, sizer)
+        return await self.allocator.footing(
+            cycle=cycle, as_of=snapshot.as_of, held=held, policy=self.policy, sizer=sizer, emit=self.emit
         )
 
     def toolbox(self, snapshot: MarketSnapshot, cycle: int, cycle_id: str) -> ToolContext:

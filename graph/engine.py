@@ -113,6 +113,8 @@ class Engine:
         for event in events:
             self.tally.see(event)
         self.context.algorithms.restore(events)
+        if self.context.allocator is not None:
+            self.context.allocator.restore(events)
         last = self.tally.last
         if last is None:
             return

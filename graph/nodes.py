@@ -81,18 +81,22 @@ async def _propose(state: CycleState, context: CycleContext) -> Work:
     heard = supervise(views_of(state), context.breakers)
     for view in heard.muted:
         context.publish(OpinionGiven(state["cycle_id"], view, state["at"]))
+    last = {symbol: view.quote.last for symbol, view in fresh.items()}
+    held = _held_weights(context, last)
+    footing = await context.footing(state["cycle"], snapshot, held)
     result = blend(
         cycle_id=state["cycle_id"],
         as_of=state["at"],
         views=heard.views,
-        last={symbol: view.quote.last for symbol, view in fresh.items()},
-        held=_held_weights(context, {symbol: view.quote.last for symbol, view in fresh.items()}),
+        last=last,
+        held=held,
         instruments=context.feed.instruments,
-        policy=context.policy,
+        policy=footing.policy,
         track=context.track,
         reduce_only=state["reduce_only"],
         farthest_stop=None if farthest is None else farthest * STOP_ROOM,
-        sizer=context.sizer(snapshot),
+        base=footing.base,
+        sizer=footing.sizer,
     )
     context.publish(ProposalMade(result.proposal, state["at"]))
     sources = tuple(dict.fromkeys(v.source for v in heard.views if isinstance(v, Opinion)))

@@ -83,6 +83,7 @@ class Wanted:
     last: Decimal
     stop: Price | None
     opinions: tuple[Opinion, ...]
+    base: Decimal | None = None
 
 
 Sizer = Callable[[Sequence[Wanted]], Sequence[Sized]]
@@ -249,7 +250,7 @@ def _wanted(
         exact = policy.max_weight * Decimal(stance) * Decimal(conviction)
     weight = max(ZERO, min(_cap(policy), exact.quantize(WEIGHT_STEP, rounding=ROUND_HALF_EVEN)))
     present = held.get(symbol, ZERO).quantize(WEIGHT_STEP)
-    return Wanted(symbol, stance, conviction, weight, present, last, None, tuple(opinions))
+    return Wanted(symbol, stance, conviction, weight, present, last, None, tuple(opinions), start)
 
 
 def _cap(policy: BlendPolicy) -> Decimal:
@@ -271,6 +272,8 @@ def _settle(wanted: Wanted, sized: Sized | None, policy: BlendPolicy, reduce_onl
 
 def _reason(wanted: Wanted, sized: Sized | None) -> str:
     said = f"stance {wanted.stance:+.2f}, conviction {wanted.conviction:.2f}"
+    if wanted.base is not None:
+        said = f"base weight {percent(wanted.base)}, {said}"
     if sized is None or sized.weight == wanted.weight:
         return said
     stages = ", ".join(each.stage for each in sized.stages if each.after != each.before)

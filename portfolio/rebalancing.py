@@ -44,28 +44,27 @@ class RebalancePolicy:
             )
 
 
-def due(
-    policy: RebalancePolicy,
-    *,
-    bars_since: int | None,
-    current: Mapping[Symbol, Decimal],
-    base: Mapping[Symbol, Decimal],
-) -> str:
-    """Why a rebalancing is due now; empty when it is not.
-
-    `bars_since` is how many bars ago the last one was, None when there was none: then one is due. `current`
-    and `base` are weights, fractions of equity; a symbol that is absent has none.
-    """
+def scheduled(policy: RebalancePolicy, bars_since: int | None) -> str:
+    """Why one is due by now; empty when it is not. `bars_since` the last; None when there was none."""
     if bars_since is None:
         return "the first"
     if policy.every_bars and bars_since >= policy.every_bars:
         return f"{bars_since} bars since the last"
-    if policy.drift_fraction:
-        drifts = {name: drift(current, base, name) for name in sorted({*current, *base})}
-        worst = max(drifts, key=lambda name: drifts[name], default=None)
-        if worst is not None and drifts[worst] >= policy.drift_fraction:
-            return f"{worst} has drifted by {drifts[worst] * 100:.1f} % of equity"
     return ""
+
+
+def drifted(
+    policy: RebalancePolicy, current: Mapping[Symbol, Decimal], base: Mapping[Symbol, Decimal]
+) -> str:
+    """Which weight has drifted farthest, when that is too far; empty when none has.
+
+    `current` and `base` are weights, fractions of equity; a symbol that is absent has none.
+    """
+    drifts = {name: drift(current, base, name) for name in sorted({*current, *base})}
+    worst = max(drifts, key=lambda name: drifts[name], default=None)
+    if worst is None or not policy.drift_fraction or drifts[worst] < policy.drift_fraction:
+        return ""
+    return f"{worst} has drifted by {drifts[worst] * 100:.1f} % of equity"
 
 
 def drift(current: Mapping[Symbol, Decimal], base: Mapping[Symbol, Decimal], symbol: Symbol) -> Decimal:

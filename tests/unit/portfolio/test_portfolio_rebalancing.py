@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.errors import ConfigError
 from domain.money import Symbol
-from portfolio.rebalancing import RebalancePolicy, due, plan, proposal
+from portfolio.rebalancing import RebalancePolicy, drifted, plan, proposal, scheduled
 
 BTC, ETH, SOL = Symbol("BTC/USDT"), Symbol("ETH/USDT"), Symbol("SOL/USDT")
 D = Decimal
@@ -20,19 +20,15 @@ NOW = datetime(2026, 1, 5, tzinfo=UTC)
 BASE = {BTC: D("0.4"), ETH: D("0.3")}
 
 
-def why(bars: int | None, current: dict[Symbol, Decimal] = BASE, **policy: Any) -> str:
-    return due(RebalancePolicy(**policy), bars_since=bars, current=current, base=BASE)
-
-
 def test_the_first_is_always_due() -> None:
-    assert why(None) == "the first"
-    assert why(None, every_bars=0) == "the first"
+    assert scheduled(RebalancePolicy(), None) == "the first"
+    assert scheduled(RebalancePolicy(every_bars=0), None) == "the first"
 
 
 def test_the_schedule_to_the_bar() -> None:
-    assert why(671) == ""
-    assert why(672) == "672 bars since the last"
-    assert why(9_999, every_bars=0) == ""
+    assert scheduled(RebalancePolicy(), 671) == ""
+    assert scheduled(RebalancePolicy(), 672) == "672 bars since the last"
+    assert scheduled(RebalancePolicy(every_bars=0), 9_999) == ""
 
 
 @pytest.mark.parametrize(
@@ -47,8 +43,12 @@ def test_the_schedule_to_the_bar() -> None:
     ],
 )
 def test_the_threshold_to_the_digit(current: dict[Symbol, Decimal], expected: str) -> None:
-    assert why(1, current) == expected
-    assert why(1, current, drift_fraction=D(0)) == ""
+    assert drifted(RebalancePolicy(), current, BASE) == expected
+    assert drifted(RebalancePolicy(drift_fraction=D(0)), current, BASE) == ""
+
+
+def test_nothing_has_not_drifted() -> None:
+    assert drifted(RebalancePolicy(), {}, {}) == ""
 
 
 def made(current: dict[Symbol, Decimal], target: dict[Symbol, Decimal]) -> Any:
