@@ -39,10 +39,10 @@ class BreakersSection(Section):
     portfolio_max_wait_seconds: _Seconds = 8 * 86_400
     portfolio_good_bars_count: _Count = 8
 
-    strategy_loss_fraction: _Part = 0.20
-    strategy_relapse_fraction: _Part = 0.05
+    strategy_loss_fraction: _Part = 0.35
+    strategy_relapse_fraction: _Part = 0.10
     strategy_good_days_count: _Count = 3
-    strategy_streak_count: _Count = 16
+    strategy_streak_count: _Count = 25
     strategy_good_trades_count: _Count = 3
     strategy_error_fraction: _Part = 0.5
     strategy_error_window_count: _Count = 20

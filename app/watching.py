@@ -75,8 +75,16 @@ def watch_over(
         journal = timed = TimedJournal(journal)
         machine = Machine(feed=feed, folder=folder, needed_bytes=told.free_disk_bytes, journal=timed)
     board = BreakerBoard(told.rules(), relapse=told.relapses())
+    decision = settings.decision
     watch = Watch(
-        told, board=board, feed=feed, journal=journal, clock=clock, publish=publish, machine=machine
+        told,
+        board=board,
+        feed=feed,
+        journal=journal,
+        clock=clock,
+        publish=publish,
+        machine=machine,
+        paper_band=float(decision.rebalance_band / decision.max_weight),
     )
     return watch, journal
 
@@ -94,8 +102,12 @@ class Watch:
         clock: Clock,
         publish: EventSink,
         machine: Machine | None = None,
+        paper_band: float = 0.0,
     ) -> None:
-        """`machine` measures what only exists where time is real; None on a tape."""
+        """`machine` measures what only exists where time is real; None on a tape.
+
+        `paper_band` is the smallest change of stance that is worth trading.
+        """
         self.board = board
         self._told = told
         self._feed = feed
@@ -114,7 +126,7 @@ class Watch:
                 same_answers=told.same_answers_fraction,
                 same_answers_window=told.same_answers_window_count,
             ),
-            PaperBooks(feed.symbols, cost_fraction=told.strategy_cost_fraction),
+            PaperBooks(feed.symbols, cost_fraction=told.strategy_cost_fraction, band=paper_band),
         )
         self._markets = {
             symbol: MarketSensor(
