@@ -41,14 +41,14 @@ def wrong(name: str, value: object, wanted: str) -> ConfigError:
 
 
 def text_of(value: object) -> str:
-    """A value as a person reads it."""
+    """A value as a person reads it and `Kind.read` reads it back: one value, one writing."""
     match value:
         case frozenset():
             return ", ".join(sorted(str(item) for item in value))
         case tuple():
             return ", ".join(str(item) for item in value) or "none"
         case Decimal():
-            return f"{value:f}"
+            return _digits(value)
         case bool():
             return "true" if value else "false"
         case _:
@@ -63,10 +63,15 @@ def plain_of(value: object) -> object:
         case tuple():
             return [str(item) for item in value]
         case Decimal():
-            written = f"{value:f}" if value else "0"
-            return written.rstrip("0").rstrip(".") if "." in written else written
+            return _digits(value)
         case _:
             return value
+
+
+def _digits(value: Decimal) -> str:
+    """Without exponent, without zeros that say nothing."""
+    written = f"{value:f}" if value else "0"
+    return written.rstrip("0").rstrip(".") if "." in written else written
 
 
 def _read_decimal(name: str, value: object) -> Decimal:
