@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from domain.clock import Clock
-from domain.errors import ConfigError, DeskError, StorageError
+from domain.errors import ConfigError, StorageError
 from domain.events import DeskEvent, EventSink
 from domain.limits import LimitChange, LimitsChanged, LimitsDeclared
 from domain.ports import Journal
@@ -139,7 +139,7 @@ class Limiting:
         if loosened and not reason.strip():
             raise ConfigError(f"loosening {loosened} needs a reason", fix="Say why, with --reason")
         if loosened and self.doubt:
-            raise DeskError(f"nothing is loosened while the limits are in doubt: {self.hold()}")
+            raise ConfigError(f"nothing is loosened while the limits are in doubt: {self.hold()}")
         before, at = self.current, self._clock.now()
         event = LimitsChanged(before.hash, change.limits.hash, change.changes, by, reason.strip(), at)
         if loosened:
