@@ -45,7 +45,7 @@ EVENT_FAULTS: dict[str, Fault] = {
     "coalesced-event": Fault(FaultKind.COALESCE_EVENT, probability=0.5, seed=2),
     "disconnect": Fault(FaultKind.DISCONNECT, count=1),
 }
-VENUES = ("binance", "gate", "mexc")
+VENUES = ("binance", "gate", "mexc", "coinbase")
 KINDS = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP)
 _TRIES = 4
 
@@ -253,6 +253,7 @@ async def _market_acts(case: Case, order: Order) -> None:
 
 @pytest.mark.parametrize("action", ["place", "cancel", "amend"])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.value)
+@pytest.mark.parametrize("wire", [name for name in VENUES if name != "coinbase"], indirect=True)  # no streams
 @pytest.mark.parametrize("fault", EVENT_FAULTS)
 async def test_events(fault: str, wire: str, kind: OrderType, action: str) -> None:
     """An account's stream that repeats, loses, reorders, merges or breaks books nothing twice or never."""

@@ -5,29 +5,32 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from domain.events import DeskEvent, Notice
 from domain.halt import HaltState
 from domain.instrument import Instrument
-from domain.market import Quote
+from domain.market import OrderBook, Quote
 from domain.money import Money, Price, Quantity, Symbol
 from domain.orders import TERMINAL, Order, OrderIntent, OrderStatus, OrderType, Side, client_order_id
-from execution.facts import FactsSource
+from execution.facts import FactsSource, no_breakers
 from execution.order_desk import OrderDesk
+from market.bars import Bars
 from memory.journal import MemoryJournal
 from portfolio.portfolio import Portfolio
 from risk.limits import DEFAULTS, RiskLimits
 from simulator.exchange.model import OrderView
 from simulator.exchange.policy import FeeIn
 from tests.contracts.wire_world import WireWorld, wire_world
+from tests.roomy import ROOM, deep_book, still_bars
 from tests.scenarios.stage import BTC, INSTRUMENT, USDT, StageFeed
 
 CAPITAL = Money(Decimal(10_000), USDT)
 LIMITS = RiskLimits.from_mapping(
     {
         **DEFAULTS,
+        **ROOM,
         "allowed_symbols": [BTC],
         "max_order_notional_quote": "5000",
         "max_position_notional_quote": "9000",
@@ -46,6 +49,12 @@ class _Feed(StageFeed):
     def __init__(self, world: WireWorld) -> None:
         super().__init__({}, {})
         self.world = world
+
+    def book(self, symbol: Symbol) -> OrderBook | None:
+        return deep_book(symbol, Decimal(100), self.world.clock.now())
+
+    def history(self, symbol: Symbol, as_of: datetime, limit: int) -> Bars:
+        return still_bars(symbol, self.timeframe, Decimal(100), as_of, min(limit, 48))
 
     @property
     def instruments(self) -> dict[Symbol, Instrument]:
@@ -111,14 +120,15 @@ class WireDesk:
 
     async def settle(self) -> None:
         """Let time pass and the desk look, until no order's fate is unknown and nothing is under way."""
-        for _ in range(_LONGEST_ROUNDS):
+        rounds = _LONGEST_ROUNDS + self.world.venue.line.profile.acceptance // timedelta(seconds=1)
+        for _ in range(rounds):
             self.world.wait(2)
             await self.desk.sync()
             await self.desk.tick()
             if not any(self._under_way(order) for order in self.desk.orders.values()):
                 return
         states = {order.client_id: (order.status, order.note) for order in self.desk.orders.values()}
-        raise AssertionError(f"not settled after {_LONGEST_ROUNDS} rounds: {states}")
+        raise AssertionError(f"not settled after {rounds} rounds: {states}")
 
     @staticmethod
     def _under_way(order: Order) -> bool:
@@ -152,16 +162,19 @@ class WireDesk:
 
 @asynccontextmanager
 async def wire_desk(wire: str, *, stream: bool = False) -> AsyncIterator[WireDesk]:
-    """A desk with 10,000 USDT at a venue that charges fees as the venue does, in what is received."""
+    """A desk with 10,000 USDT at a venue that charges fees in what is received, where the venue can."""
     funds = {USDT: CAPITAL.amount}
-    async with wire_world(wire, funds=funds, fee_in=FeeIn.RECEIVED, stream=stream) as world:
+    fee_in = FeeIn.QUOTE if wire == "coinbase" else FeeIn.RECEIVED
+    async with wire_world(wire, funds=funds, fee_in=fee_in, stream=stream) as world:
         seen: list[DeskEvent] = []
         portfolio = Portfolio(CAPITAL, {BTC: INSTRUMENT})
         portfolio.mark({BTC: Decimal(100)}, world.clock.now())
         desk = OrderDesk(
             venue=world.venue,
             portfolio=portfolio,
-            facts=FactsSource(portfolio, _Feed(world), lambda: HaltState.ACTIVE, LIMITS),
+            facts=FactsSource(
+                portfolio, _Feed(world), lambda: HaltState.ACTIVE, LIMITS, breakers=no_breakers
+            ),
             limits=LIMITS,
             journal=MemoryJournal(),
             clock=world.clock,
