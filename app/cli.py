@@ -15,6 +15,8 @@ import typer
 from typer.exceptions import Exit, TyperException
 
 from app.limits_line import limits_app
+from app.risk_line import risk_app
+from app.portfolio_line import add_to as add_portfolio_verbs
 from app.work_line import work_app
 from domain.errors import ConfigError, DeskError
 
@@ -294,7 +296,7 @@ def doctor(home: _Home = None, config: _Config = None, json: _Json = False) -> N
 
 @app.command()
 def exchange(
-    venue: Annotated[str, typer.Option(help="Which one it plays: binance, gate or mexc.")],
+    venue: Annotated[str, typer.Option(help="Which one it plays: binance, gate, mexc or coinbase.")],
     port: Annotated[int, typer.Option(help="Port to listen on; 0 picks one.", min=0, max=65_535)] = 8500,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     seed: Annotated[int, typer.Option(help="Seed of its market.", min=0)] = 7,
@@ -326,8 +328,10 @@ def exchange(
     )
 
 
+add_portfolio_verbs(app)
 app.add_typer(work_app, name="work")
 app.add_typer(limits_app, name="limits")
+app.add_typer(risk_app, name="risk")
 
 journal_app = typer.Typer(help="Verify or read the hash-chained journal.", no_args_is_help=True)
 app.add_typer(journal_app, name="journal")

@@ -20,6 +20,7 @@ from app import control
 from app.bootstrap import Desk
 from app.emergency import Emergency
 from app.limits_views import set_view
+from app.rebalancing import KIND, rebalance
 from app.working import Desired, begin, end
 from domain.clock import EPOCH
 from domain.errors import DeskError, StorageError
@@ -146,6 +147,8 @@ class HaltingRun(ABC):
                 may_loosen=request.may_loosen,
             )
             return {"running": True, **set_view(limiting, changed).model_dump(mode="json")}
+        if request.asked.get("kind") == KIND:
+            return await rebalance(self.desk, request.asked, by=request.by)
         if request.ends:
             return await end(self.desk, request.ends, f"stopped by {request.by}")
         return await begin(self.desk, Desired.read(request.asked), by=request.by, pace=self.pace)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from domain.errors import ConfigError, DataError
 from domain.money import ONE, ZERO, Symbol
-from portfolio.sizing import on_grid
+from portfolio.sizing import WEIGHT_STEP, on_grid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -166,7 +166,7 @@ def allocate(
     return Allocation(
         policy.method,
         MappingProxyType({symbol: weights[symbol] for symbol in returns.symbols}),
-        sum((abs(weights[symbol] - before[symbol]) for symbol in symbols), ZERO),
+        sum((abs(weights[symbol] - before[symbol]) for symbol in symbols), ZERO).quantize(WEIGHT_STEP),
         len(values),
         fallback,
         partial=part < 1.0,

@@ -1,0 +1,48 @@
+"""`desk rebalance` and `desk audit` on the command line. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_Home = Annotated[
+    Path | None, typer.Option("--home", help="Folder with all state (or DESK_HOME).", show_default=".desk")
+]
+_Config = Annotated[
+    Path | None, typer.Option("--config", help="Settings file (or DESK_CONFIG).", show_default="desk.toml")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
+
+
+def rebalance(
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="equal, inverse_volatility, risk_parity, hrp, min_variance or mean_cvar.",
+            show_default="that of [allocation]",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the trades, send nothing.")] = False,
+    home: _Home = None,
+    config: _Config = None,
+    json: _Json = False,
+) -> None:
+    """Bring holdings to the base weights of an allocation, once, through the gate."""
+    from app.commands.rebalancing import rebalance_holdings
+
+    rebalance_holdings(home=home, config=config, method=method, dry_run=dry_run, as_json=json)
+
+
+def audit(home: _Home = None, json: _Json = False) -> None:
+    """Add up every fill in the journal again, in double entry, and compare with the books."""
+    from app.commands.auditing import audit_books
+
+    audit_books(home, json)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make both verbs of `app`."""
+    app.command()(rebalance)
+    app.command()(audit)
