@@ -10,7 +10,7 @@ import pytest
 
 from agents.desk_view import DeskAction, Reply
 from agents.operator import MAX_STEPS, Operator
-from agents.recognising import Command, Confirmation, Question, Topic, recognise
+from agents.recognising import Command, Confirmation, Question, Tightening, Topic, recognise
 from domain.errors import DeskError
 from domain.halt import Halt, HaltState
 from domain.orders import Origin
@@ -117,6 +117,40 @@ def test_a_text_that_only_mentions_a_command_is_none(text: str) -> None:
 )
 def test_questions_are_recognised(text: str, question: Question | None) -> None:
     assert recognise(text, SYMBOLS) == question
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("tighten max_daily_loss_fraction to 0.02", "max_daily_loss_fraction", "0.02"),
+        ("please set max_drawdown_fraction = 0.1.", "max_drawdown_fraction", "0.1"),
+        ("limit allowed_symbols BTC/USDT, ETH/USDT", "allowed_symbols", "BTC/USDT, ETH/USDT"),
+        ("/tighten Max_Open_Orders_Count 3", "max_open_orders_count", "3"),
+        ("raise max_drawdown_fraction to 0.9", "max_drawdown_fraction", "0.9"),
+    ],
+)
+def test_a_text_that_names_a_limit_and_a_value_is_a_tightening(text: str, name: str, value: str) -> None:
+    assert recognise(text, SYMBOLS) == Tightening(name, value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["don't tighten max_drawdown_fraction to 0.1", "tighten max_drawdown_fraction", "tighten the limits",
+     "should I set max_drawdown_fraction to 0.1?"],
+)  # fmt: skip
+def test_a_text_about_limits_is_not_a_tightening(text: str) -> None:
+    assert not isinstance(recognise(text, SYMBOLS), Tightening)
+
+
+async def test_a_limit_is_tightened_at_once_and_never_loosened() -> None:
+    desk = FakeDesk()
+    reply = await say("tighten max_drawdown_fraction to 0.1", desk)
+    assert (reply.text, reply.done) == ("tightened: max_drawdown_fraction 0.1", "tighten")
+    assert desk.tightened == [
+        ("max_drawdown_fraction", "0.1", "chat: tighten max_drawdown_fraction to 0.1", "anna")
+    ]
+    reply = await say("set max_drawdown_fraction 0.3", desk)
+    assert (reply.text, reply.done) == ("max_drawdown_fraction = 0.3 would loosen", "")
 
 
 # --- answers without a model ---

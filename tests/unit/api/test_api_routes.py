@@ -118,6 +118,11 @@ async def test_bad_input_is_named_in_one_line(client: httpx.AsyncClient, path: s
         ("halt", {"action": "stop", "reason": " "}, "reason"),
         ("resume", {"confirm": "maybe", "reason": "checked"}, "confirm"),
         ("resume", {"confirm": True}, "reason"),
+        ("limits", {}, "body"),
+        ("limits", {"limits": {"max_daily_loss_fraction": "0.01"}, "back": []}, "body"),
+        ("limits", {"limits": {"max_daily_loss_fraction": 0.01}}, "limits.max_daily_loss_fraction.str"),
+        ("limits", {"limits": {"max_daily_loss_fraction": None}}, "limits.max_daily_loss_fraction.str"),
+        ("limits", {"back": [""]}, "back.0"),
         ("chat", {"text": ""}, "text"),
         ("chat", {"text": "x" * 4001}, "text"),
         ("chat", {"text": 5}, "text"),
@@ -215,6 +220,31 @@ async def test_panic_reports_flat_and_its_latch_wants_confirmation(
     assert refused.json() == {"error": "the halt is latched", "fix": "Say why it is safe, and confirm"}
     lifted = await client.post("/api/v1/resume", json={"confirm": True, "reason": "checked"})
     assert lifted.json()["halt"]["state"] == "active"
+
+
+async def test_limits_are_read_and_changed(client: httpx.AsyncClient, desk: DemoDesk) -> None:
+    name = "max_daily_loss_fraction"
+    before = (await client.get("/api/v1/limits")).json()
+    shown = {each["name"]: each for each in before["limits"]}
+    assert (shown[name]["value"], shown[name]["source"], shown[name]["ceiling"]) == ("0.04", "file", "0.2")
+    assert shown["max_open_orders_count"]["value"] == 20
+    tight = await client.post("/api/v1/limits", json={"limits": {name: "0.02", "max_open_orders_count": 5}})
+    assert tight.json()["message"].startswith(f"In force from the next review on: {name} 0.04 -> 0.02")
+    after = (await client.get("/api/v1/limits")).json()
+    assert after["hash"] == tight.json()["hash"] != before["hash"]
+    loose = {"limits": {name: "0.03"}}
+    refused = await client.post("/api/v1/limits", json=loose)
+    assert refused.status_code == 409
+    assert refused.json()["error"] == f"loosening {name} needs a reason"
+    assert (await client.post("/api/v1/limits", json={**loose, "reason": "calm"})).status_code == 200
+    beyond = await client.post("/api/v1/limits", json={"limits": {name: "0.21"}, "reason": "calm"})
+    assert (beyond.status_code, "ceiling 0.2" in beyond.json()["error"]) == (409, True)
+    assert (await client.post("/api/v1/limits", json={"back": [], "reason": "done"})).status_code == 200
+    assert (await client.get("/api/v1/limits")).json() == before
+    history = (await client.get("/api/v1/limits/history")).json()
+    assert [(entry["by"], entry["reason"]) for entry in history] == [
+        ("", ""), ("api", ""), ("api", "calm"), ("api", "done"),
+    ]  # fmt: skip
 
 
 async def test_chat_asks_before_it_acts(client: httpx.AsyncClient, desk: DemoDesk) -> None:

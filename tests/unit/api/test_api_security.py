@@ -55,7 +55,7 @@ async def test_a_token_that_is_no_text_is_refused_and_not_an_error(stranger: htt
     assert (await stranger.get("/api/v1/status", headers=headers)).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/api/v1/halt", "/api/v1/resume", "/api/v1/chat"])
+@pytest.mark.parametrize("path", ["/api/v1/halt", "/api/v1/resume", "/api/v1/limits", "/api/v1/chat"])
 async def test_nobody_without_the_token_can_act(
     stranger: httpx.AsyncClient, desk: DemoDesk, path: str
 ) -> None:
