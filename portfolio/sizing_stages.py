@@ -12,11 +12,9 @@ from typing import Final
 
 from portfolio.sizing import Answer, SizingFacts, SizingPolicy, Stage
 
-_NONE: Final[Mapping[str, float]] = MappingProxyType({})
-
 
 def _unknown(weight: float, facts: SizingFacts, what: str) -> Answer:
-    return Answer(min(weight, max(facts.held, 0.0)), f"{what} is unknown: nothing is added", _NONE)
+    return Answer(min(weight, max(facts.held, 0.0)), f"{what} is unknown: nothing is added", {})
 
 
 def volatility_target(weight: float, facts: SizingFacts, policy: SizingPolicy) -> Answer:
