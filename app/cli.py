@@ -14,9 +14,10 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import Exit, TyperException
 
+from app.breakers_line import breakers_app
 from app.limits_line import limits_app
-from app.risk_line import risk_app
 from app.portfolio_line import add_to as add_portfolio_verbs
+from app.risk_line import risk_app
 from app.work_line import work_app
 from domain.errors import ConfigError, DeskError
 
@@ -331,6 +332,7 @@ def exchange(
 add_portfolio_verbs(app)
 app.add_typer(work_app, name="work")
 app.add_typer(limits_app, name="limits")
+app.add_typer(breakers_app, name="breakers")
 app.add_typer(risk_app, name="risk")
 
 journal_app = typer.Typer(help="Verify or read the hash-chained journal.", no_args_is_help=True)

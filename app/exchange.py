@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import signal
 import tomllib
 from collections import Counter
@@ -23,7 +24,7 @@ from simulator.exchange.synthetic import DEFAULT_SYMBOLS, synthetic_exchange
 from simulator.wire.faults import Fault, FaultPlan, fault_from
 from simulator.wire.server import Running, serve, venue_module
 
-Venue = Literal["binance", "gate", "mexc"]
+Venue = Literal["binance", "gate", "mexc", "coinbase"]
 ACCOUNT = "rehearsal"
 
 
@@ -53,6 +54,15 @@ class Summary:
 
     def as_mapping(self) -> dict[str, int]:
         return {**dict(sorted(self.events.items())), "faults": self.struck}
+
+
+def key_pair(venue: str) -> tuple[str, str]:
+    """A new key and its secret, of the kind that venue hands out."""
+    if venue == "coinbase":
+        from simulator.wire.coinbase_keys import key_from
+
+        return key_from(secrets.token_hex(32))
+    return secrets.token_hex(16), secrets.token_hex(32)
 
 
 def read_faults(path: Path) -> tuple[Fault, ...]:
@@ -139,15 +149,16 @@ def _clock(speed: float) -> Clock:
 
 def hints(told: Rehearsal, running: Running) -> dict[str, Any]:
     """What somebody needs to trade there, by this desk or by anything else."""
-    prefix = {"binance": "BINANCE_TESTNET", "gate": "GATE_TESTNET", "mexc": "MEXC"}[told.venue]
-    name = "mexc" if told.venue == "mexc" else f"{told.venue}-testnet"
+    name = f"{told.venue}-testnet" if told.venue in ("binance", "gate") else told.venue
+    prefix = name.upper().replace("-", "_")
+    secret = told.secret.replace("\n", "\\n")  # a private key has lines, a variable has one
     return {
         "venue": told.venue,
         "url": running.url,
         "stream_url": running.url.replace("http", "ws", 1),
         "key": told.key,
         "secret": told.secret,
-        "environment": {f"{prefix}_API_KEY": told.key, f"{prefix}_API_SECRET": told.secret},
+        "environment": {f"{prefix}_API_KEY": told.key, f"{prefix}_API_SECRET": secret},
         "desk": f"desk run --venue {name} --venue-url {running.url}"
         + (f" --speed {told.speed:g}" if told.speed not in (0, 1) else ""),
         "seed": told.seed,

@@ -305,7 +305,8 @@ def venue_key(venue: str) -> VenueKey:
                 f"{venue} needs keys, and {name} is not in the environment",
                 fix=f"Set {' and '.join(names)}; they never stand in a file",
             )
-    return VenueKey(key=SecretStr(found[0]), secret=SecretStr(found[1]))
+    secret = found[1].replace("\\n", "\n")  # a private key on one line
+    return VenueKey(key=SecretStr(found[0]), secret=SecretStr(secret))
 
 
 def silence_telemetry() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
+import shlex
 import sys
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from app.exchange import Rehearsal, hints, read_faults, run_until_stopped
+from app.exchange import Rehearsal, hints, key_pair, read_faults, run_until_stopped
 from app.logs import log_to_stderr
 from domain.errors import ConfigError
 from simulator.wire.server import VENUES, Running
@@ -39,11 +39,12 @@ def run_exchange(
     if (key is None) is not (secret is None):
         raise ConfigError("a key and its secret go together", fix="Name both, or neither: a pair is made up")
     log_to_stderr()
+    pair = key_pair(venue) if key is None or secret is None else (key, secret)
     named = tuple(part.strip() for part in symbols.split(",")) if symbols else Rehearsal("", "", "").symbols
     told = Rehearsal(
         venue=venue,
-        key=key or secrets.token_hex(16),
-        secret=secret or secrets.token_hex(32),
+        key=pair[0],
+        secret=pair[1],
         host=host,
         port=port,
         seed=seed,
@@ -84,7 +85,7 @@ def _introduce(told: Rehearsal, found: Mapping[str, Any]) -> None:
         f"{', '.join(told.symbols)}, seed {told.seed}, {pace}.",
         f"Its one account has {told.cash:f} {told.currency}; no money is real here.",
         "",
-        *(f"export {name}={value}" for name, value in found["environment"].items()),
+        *(f"export {name}={shlex.quote(value)}" for name, value in found["environment"].items()),
         found["desk"],
         "",
         f"Trouble: curl -X POST {found['faults']} -d "

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from app.exchange import Rehearsal, Summary, hints, rehearse
+from simulator.wire.coinbase_keys import key_from
 from simulator.wire.server import Running
 
 KEY, SECRET = "k" * 32, "s" * 64
-PREFIXES = {"binance": "BINANCE_TESTNET", "gate": "GATE_TESTNET", "mexc": "MEXC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class Open:
 @contextlib.contextmanager
 def exchange(venue: str, **more: Any) -> Iterator[Open]:
     """Serve one until the block ends."""
-    told = Rehearsal(venue=venue, key=KEY, secret=SECRET, **more)
+    key, secret = key_from(SECRET) if venue == "coinbase" else (KEY, SECRET)
+    told = Rehearsal(venue=venue, key=key, secret=secret, **more)
     opened: queue.Queue[tuple[Running, Summary, asyncio.AbstractEventLoop, asyncio.Event]] = queue.Queue()
 
     async def run() -> None:

@@ -11,16 +11,17 @@ from typing import Any
 
 import pytest
 
+from app.exchange import ACCOUNT
 from domain.money import Currency
 from simulator.exchange.accounts import ApiKey
 from simulator.wire.faults import Fault, FaultKind
 from tests.unit.app.desk_line import DeskLine
-from tests.unit.app.rehearsing import SECRET, Open, exchange
+from tests.unit.app.rehearsing import Open, exchange
 
 USDT = Currency("USDT")
 
 
-@pytest.fixture(scope="module", params=["binance", "gate", "mexc"])
+@pytest.fixture(scope="module", params=["binance", "gate", "mexc", "coinbase"])
 def there(request: pytest.FixtureRequest) -> Iterator[Open]:
     with exchange(request.param) as opened:
         yield opened
@@ -39,7 +40,7 @@ class Doctor:
         self._desk, self._folder, self._monkeypatch = desk, folder, monkeypatch
 
     def __call__(self, there: Open, **session: Any) -> tuple[int, dict[str, Any], str]:
-        venue = there.venue if there.venue == "mexc" else f"{there.venue}-testnet"
+        venue = f"{there.venue}-testnet" if there.venue in ("binance", "gate") else there.venue
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         told = "".join(f"{key} = {json.dumps(value)}\n" for key, value in session.items())
@@ -66,7 +67,7 @@ def test_all_is_well(doctor: Doctor, there: Open) -> None:
     assert "BTC/USDT" in checks["venue"]["found"]
     assert "100000" in checks["venue account"]["found"]
     assert checks["key permissions"]["found"] == "the key cannot withdraw"
-    assert SECRET not in said
+    assert all(secret not in said for secret in there.environment.values())
 
 
 def first_failure(checks: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +79,8 @@ def first_failure(checks: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_key_that_can_withdraw_is_refused(doctor: Doctor, there: Open) -> None:
-    rich = ApiKey("w" * 32, SECRET, withdraw=True)
+    (own,) = there.running.exchange.keys(ACCOUNT)
+    rich = ApiKey("w" * 32, own.secret, withdraw=True)
     there.running.exchange.open_account("rich", {USDT: Decimal(100_000)}, [rich])
     told = {name: rich.key if name.endswith("_KEY") else value for name, value in there.environment.items()}
     code, checks, _ = doctor(Open(there.venue, there.running, there.summary, told))
