@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from api.models import ChatRequest, HaltRequest, LimitsRequest, Problem, ResumeRequest
 from api.service import DeskService
+from app.breaker_views import BreakersView
 from app.decision_views import Decision, DecisionSummary
 from app.limits_views import LimitsEntryView, LimitsSet, LimitsView
 from app.views import (
@@ -97,11 +98,15 @@ def router(service: DeskService, version: str) -> APIRouter:
     async def resume(request: Request, asked: ResumeRequest) -> HaltResult:
         return await service.resume(confirm=asked.confirm, reason=asked.reason, by=_by(request))
 
-    @routes.get(
-        "/limits", summary="Every risk limit in force: value, unit, ceiling, source, use"
-    )
+    @routes.get("/limits", summary="Every risk limit in force: value, unit, ceiling, source, use")
     async def limits() -> LimitsView:
         return await service.limits()
+
+    @routes.get(
+        "/breakers", summary="Circuit breakers: open or on probation, newest changes, what is watched"
+    )
+    async def breakers() -> BreakersView:
+        return await service.breakers()
 
     @routes.get("/limits/history", summary="Every start and change of the limits, oldest first")
     async def limits_history() -> tuple[LimitsEntryView, ...]:

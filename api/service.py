@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from app.breaker_views import BreakersView
 from app.decision_views import Decision, DecisionSummary
 from app.limits_views import LimitsEntryView, LimitsSet, LimitsView
 from app.views import (
@@ -72,6 +73,8 @@ class DeskService(Protocol):
     async def resume(self, *, confirm: bool, reason: str, by: str) -> HaltResult:
         """Raises DeskError when a latch is set and `confirm` is not."""
         ...
+
+    async def breakers(self) -> BreakersView: ...
 
     async def limits(self) -> LimitsView: ...
 

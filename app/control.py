@@ -63,6 +63,19 @@ class LimitsRequest:
     may_loosen: bool
 
 
+@dataclass(frozen=True, slots=True)
+class BreakerRequest:
+    """A circuit breaker that an operator wants closed."""
+
+    request_id: str
+    name: str
+    reason: str
+    by: str
+
+
+Asked = Request | WorkRequest | LimitsRequest | BreakerRequest
+
+
 class Unheard(DeadlineExceeded):
     """The desk did not even look at a request."""
 
@@ -133,6 +146,12 @@ def ask_limits(
     return _ask_now(folder, wanted, timeout, "Look at desk limits before asking again")
 
 
+def ask_breaker(folder: Path, *, name: str, reason: str, by: str, timeout: float = 15.0) -> dict[str, Any]:
+    """Ask the running desk to close a breaker. Returns and raises as `ask_work`."""
+    told = {"breaker": name, "reason": reason, "by": by}
+    return _ask_now(folder, told, timeout, "Look at desk breakers before asking again")
+
+
 def _ask_now(folder: Path, told: Mapping[str, Any], timeout: float, fix: str) -> dict[str, Any]:
     """Ask for what must not be done later than the operator thinks: without an answer it is taken back."""
     request_id = _leave(folder, told)
@@ -170,7 +189,7 @@ def _await(folder: Path, request_id: str, timeout: float) -> dict[str, Any] | No
     return None
 
 
-def pending(folder: Path) -> Iterator[Request | WorkRequest | LimitsRequest]:
+def pending(folder: Path) -> Iterator[Asked]:
     """The requests waiting in the folder, oldest first. A garbled one is answered and dropped."""
     found = sorted(folder.glob(f"*{_REQUEST}"), key=lambda path: path.stat().st_mtime_ns)
     for path in found:
@@ -184,9 +203,11 @@ def pending(folder: Path) -> Iterator[Request | WorkRequest | LimitsRequest]:
         yield request
 
 
-def _read(request_id: str, told: dict[str, Any]) -> Request | WorkRequest | LimitsRequest:
+def _read(request_id: str, told: dict[str, Any]) -> Asked:
     if "work" in told:
         return _work(request_id, told)
+    if "breaker" in told:
+        return BreakerRequest(request_id, str(told["breaker"]), str(told["reason"]), str(told["by"]))
     if "limits" in told:
         limits, back = told["limits"], tuple(map(str, told["back"]))
         wanted = None if limits is None else dict(limits)

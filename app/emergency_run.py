@@ -18,6 +18,7 @@ import structlog
 
 from app import control
 from app.bootstrap import Desk
+from app.breaker_views import reset_view
 from app.emergency import Emergency
 from app.limits_views import set_view
 from app.rebalancing import KIND, rebalance
@@ -129,14 +130,15 @@ class HaltingRun(ABC):
             except StorageError as error:
                 _log.error(f"{told} was done and could not be told: {error}")
 
-    async def _obey(
-        self, request: control.Request | control.WorkRequest | control.LimitsRequest
-    ) -> dict[str, object]:
+    async def _obey(self, request: control.Asked) -> dict[str, object]:
         if isinstance(request, control.Request):
             halt = await self.halt(
                 request.action, reason=request.reason, by=request.by, confirm=request.confirm
             )
             return self.describe(halt)
+        if isinstance(request, control.BreakerRequest):
+            closed = self.desk.watch.reset(request.name, reason=request.reason, by=request.by)
+            return reset_view(closed)
         if isinstance(request, control.LimitsRequest):
             limiting = self.desk.limiting
             changed = limiting.change(

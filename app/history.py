@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from app.breaker_views import BreakerLog
+from domain.breakers import BreakerChanged
 from domain.events import (
     CycleRecorded,
     DeskEvent,
@@ -53,6 +55,7 @@ class SessionHistory:
     curve: list[tuple[datetime, Decimal, Decimal]] = field(default_factory=list)
     mark: EquityMarked | None = None
     notices: list[Notice] = field(default_factory=list)
+    breakers: BreakerLog = field(default_factory=BreakerLog)
     stopped: SessionStopped | None = None
     refusals: int = 0
 
@@ -138,6 +141,8 @@ def _apply(session: SessionHistory, event: DeskEvent) -> None:
             session.stopped = event
         case Notice():
             session.notices.append(event)
+        case BreakerChanged():
+            session.breakers.see(event)
         case IntentRefused():
             _refuse(session, event)
         case _:  # the others concern orders, which the book has moved, or tell who works on what

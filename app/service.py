@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from app.activity import Activity, graph_view
+from app.breaker_views import BreakerLog, BreakersView, source_views
 from app.chat import Chat
 from app.decision_views import Decision, DecisionSummary
 from app.explaining import Refused
@@ -39,6 +40,7 @@ from app.views import (
     PriceView,
     Status,
 )
+from domain.breakers import BreakerChanged
 from domain.errors import UnknownSymbol
 from domain.events import CycleRecorded, DeskEvent, EquityMarked, EventSink, IntentRefused
 from domain.limits import LimitsChanged, LimitsDeclared
@@ -65,6 +67,7 @@ class LiveDesk:
         self._hashes: dict[str, str] = {}
         self._vetoed: dict[str, IntentRefused] = {}
         self._limits: list[LimitsEntryView] = []
+        self._breakers = BreakerLog()
 
     def see(self, event: DeskEvent) -> None:
         """Listen: the curve with its cash is kept for the chart, the hash of each decision for its view."""
@@ -78,6 +81,8 @@ class LiveDesk:
                 self._vetoed[event.intent.client_id] = event
             case LimitsDeclared() | LimitsChanged():
                 self._limits.append(entry_view(event))
+            case BreakerChanged():
+                self._breakers.see(event)
             case _:
                 return
 
@@ -126,6 +131,7 @@ class LiveDesk:
                 refusals=len(tally.refusals),
                 open_orders=len(desk.orders.open_orders()),
             ),
+            breakers=self._breakers.troubled(),
             models=self._models(),
             prices=tuple(self._prices(now)) if now is not None else (),
             version=desk_version(),
@@ -215,6 +221,10 @@ class LiveDesk:
     async def resume(self, *, confirm: bool, reason: str, by: str) -> HaltResult:
         halt = await self._run.halt("resume", reason=reason, by=by, confirm=confirm)
         return HaltResult(halt=halt_view(halt), message=str(self._run.describe(halt)["message"]))
+
+    async def breakers(self) -> BreakersView:
+        watch = self._desk.watch
+        return self._breakers.view(source_views(watch.paper, watch.board))
 
     async def limits(self) -> LimitsView:
         limiting, told = self._desk.limiting, self._desk.settings.risk

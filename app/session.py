@@ -84,7 +84,7 @@ class SessionRun(HaltingRun):
         if self._requests is None:
             return
         for request in control.pending(self._requests):
-            if isinstance(request, control.WorkRequest | control.LimitsRequest):
+            if not isinstance(request, control.Request):
                 late = DeskError("the desk has restarted since", fix="Ask again")
                 control.answer(self._requests, request.request_id, control.refusal(late))
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
 
+from domain.breakers import BreakerState, Level
 from domain.halt import HaltState
 from domain.orders import OrderStatus, OrderType, Origin, Side, TimeInForce
 
@@ -108,8 +109,30 @@ class Counts(Model):
     open_orders: int
 
 
+class BreakerView(Model):
+    """A breaker since it last changed. `until` is the earliest end of its wait, None when it is not open.
+
+    `size_fraction` of the usual size is allowed, 0 forbids entries. `by` names the person who reset it.
+    """
+
+    name: str
+    level: Level
+    scope: str
+    state: BreakerState
+    size_fraction: Fraction
+    cause: str
+    figures: dict[str, float]
+    wait_seconds: float
+    until: Time | None
+    at: Time
+    by: str
+
+
 class Status(Model):
-    """What the desk is doing. `now` is the desk's own clock, simulated when `simulated` is True."""
+    """What the desk is doing. `now` is the desk's own clock, simulated when `simulated` is True.
+
+    `breakers` are those that are not closed.
+    """
 
     session: str
     mode: Literal["paper", "testnet", "live"]
@@ -124,6 +147,7 @@ class Status(Model):
     halt: HaltView
     account: AccountView
     counts: Counts
+    breakers: tuple[BreakerView, ...] = ()
     models: ModelUse
     prices: tuple[PriceView, ...]
     version: str

@@ -3,8 +3,9 @@
 A source's paper account begins at 1. At every bar close it earns, for each symbol of the session in equal
 parts, the stance it held over the bar times the bar's return, and pays `cost_fraction` of every change of
 stance. A stance in [-1, 1] is held from the close it was given at. As on the desk, a source without a view
-keeps what it holds, and a change smaller than `band` is not worth trading. Short stances count, although a spot desk cannot take them: what is measured is whether
-the source was right. It is not what the desk made of it: sizing, stops and the other sources come on top.
+keeps what it holds, and a change smaller than `band` is not worth trading. Short stances count, although a
+spot desk cannot take them: what is measured is whether the source was right. It is not what the desk made of
+it: sizing, stops and the other sources come on top.
 
 A paper trade runs from one change of direction of a stance to the next; its profit is what that earned.
 """

@@ -17,6 +17,23 @@ _OPEN: Final = BreakerState.OPEN
 _HALF_OPEN: Final = BreakerState.HALF_OPEN
 
 
+def closed_by_hand(kind: str, scope: str, *, reason: str, by: str, at: datetime) -> BreakerChanged:
+    """What goes on record when a person closes a breaker: all its waits begin anew."""
+    return BreakerChanged(
+        breaker=kind,
+        level=KINDS[kind].level,
+        scope=scope,
+        state=_CLOSED,
+        cause=f"reset: {reason}",
+        size_fraction=ONE,
+        figures={},
+        wait_seconds=0.0,
+        until=None,
+        at=at,
+        by=by,
+    )
+
+
 class Breaker:
     """The breaker of one kind and scope.
 
@@ -71,15 +88,16 @@ class Breaker:
         self.size = event.size_fraction
         self.cause = event.cause
         self.good = 0
-        self.wait = timedelta(seconds=event.wait_seconds)
+        self.wait = self.rule.wait if event.by else timedelta(seconds=event.wait_seconds)
         self.until = event.until
         self.changed_at = event.at
         self.figures = dict(event.figures)
 
     def reset(self, *, reason: str, by: str, at: datetime) -> BreakerChanged:
         """Close it on a person's word. What it watches is measured as before: it may open again."""
-        self.wait = self.rule.wait
-        return self._change(_CLOSED, ONE, at, f"reset: {reason}", {}, by=by)
+        told = closed_by_hand(self.kind, self.scope, reason=reason, by=by, at=at)
+        self.apply(told)
+        return told
 
     def _waited(self, at: datetime) -> bool:
         return self.until is None or at >= self.until
@@ -105,7 +123,7 @@ class Breaker:
         kind = KINDS[self.kind]
         if not isfinite(seen.value):
             return f"{kind.says}: not a number"
-        said = f"{kind.says}: {seen.value:.4g} {kind.unit}, the limit is {self.rule.trip:.4g}"
+        said = f"{kind.says}: {kind.tell(seen.value)}, the limit is {kind.tell(self.rule.trip)}"
         return f"{said} ({seen.note})" if seen.note else said
 
     def _step_up(self, at: datetime, evidence: str, figures: dict[str, float]) -> BreakerChanged:

@@ -23,6 +23,12 @@ class Kind:
     says: str
     recovers: bool = False
 
+    def tell(self, value: float) -> str:
+        """A measure as people read it: a fraction of 0.031 is 3.10 %."""
+        if self.unit.startswith("fraction"):
+            return f"{value * 100:.2f} %{self.unit.removeprefix('fraction')}"
+        return f"{value:.4g} {self.unit}"
+
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {

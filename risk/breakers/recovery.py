@@ -14,12 +14,11 @@ present level the new high: the gate's own drawdown limit goes on to remember th
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from math import isfinite
 from typing import Final
 
 from domain.breakers import BreakerChanged, BreakerState
-from domain.money import ONE
 from risk.breakers.breaker import Breaker
 from risk.breakers.observation import BreakerRule, Observation
 
@@ -57,33 +56,24 @@ class RecoveryBreaker(Breaker):
             if level >= self.high:
                 self.high = self.low = level
                 return None
-            fall = 1.0 - level / self.high
+            fall = (self.high - level) / self.high
             return self._fall(seen, self._said(fall)) if fall >= self.rule.trip and deciding else None
         self.low = min(self.low, level)
         if self.changed_at is not None and seen.at <= self.changed_at:
             return None
-        if self.state is _HALF_OPEN and level <= self.base * (1.0 - self._relapse):
-            return self._fall(seen, self._said(1.0 - level / self.base)) if deciding else None
+        if self.state is _HALF_OPEN and (again := (self.base - level) / self.base) >= self._relapse:
+            return self._fall(seen, self._said(again)) if deciding else None
         return self._recover(seen) if deciding and self._waited(seen.at) else None
 
     def apply(self, event: BreakerChanged) -> None:
+        """Stand as the record says; closed by hand, the fall is measured from the present level on."""
         super().apply(event)
-        self.high = event.figures.get("high", self.high)
-        self.low = event.figures.get("low", self.low)
-        self.base = event.figures.get("level", self.base)
-        self._whole = False
-
-    def reset(self, *, reason: str, by: str, at: datetime) -> BreakerChanged:
-        """Close it on a person's word, and measure the fall from the present level on."""
-        self.wait = self.rule.wait
-        return self._change(
-            _CLOSED,
-            ONE,
-            at,
-            f"reset: {reason}",
-            self._closing(self._last[0] if self._last else self.high),
-            by=by,
-        )
+        figures = event.figures
+        if event.by and self._last is not None:
+            figures = self._closing(self._last[0])
+        self.high = figures.get("high", self.high)
+        self.low = figures.get("low", self.low)
+        self.base = figures.get("level", self.base)
 
     def _recover(self, seen: Observation) -> BreakerChanged | None:
         larger = [size for size in self.rule.probation if size > self.size]
@@ -107,13 +97,17 @@ class RecoveryBreaker(Breaker):
         if self._last is None or self._day is None:
             self._day, self._began, self._whole, self._moved = today, now, False, False
         elif today != self._day:
-            if self._whole and self._moved:
+            if self._whole and self._moved and not self._changed_within(self._day):
                 lost = self._last[0] < self._began[0] or self._last[1] < self._began[1]
                 self.good = 0 if lost else self.good + 1
             self._day, self._began, self._whole, self._moved = today, self._last, True, False
         if self._last is not None and now != self._last:
             self._moved = True
         self._last = now
+
+    def _changed_within(self, day: date) -> bool:
+        """Whether it changed on that day or later: then the day says nothing about what came after."""
+        return self.changed_at is not None and self.changed_at.date() >= day
 
     def _fall(self, seen: Observation, cause: str) -> BreakerChanged:
         level = seen.value if isfinite(seen.value) else self.base

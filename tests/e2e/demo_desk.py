@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from app.breaker_views import BreakerLog, BreakersView
 from app.decision_views import Decision, DecisionSummary
 from app.limits_views import LimitsEntryView, LimitsSet, LimitsView
 from app.views import (
@@ -33,6 +34,7 @@ from app.views import (
     ProposedAction,
     Status,
 )
+from domain.breakers import BreakerChanged
 from domain.errors import DeskError, NotFound, UnknownSymbol
 from domain.events import CycleRecorded, CycleStarted, DeskEvent, EquityMarked, EventSink, HaltChanged, Notice
 from domain.halt import Halt, HaltState
@@ -76,6 +78,7 @@ class DemoDesk:
         self.bar = 0
         self.halt_ = Halt(HaltState.ACTIVE, "session started", "desk", START)
         self.limits_ = DemoLimits(SYMBOLS, START, self.emit)
+        self.breakers_ = BreakerLog()
 
     # --- the story ---
 
@@ -91,6 +94,11 @@ class DemoDesk:
     def emit(self, event: DeskEvent) -> None:
         for sink in self.sinks:
             sink(event)
+
+    def trip(self, event: BreakerChanged) -> None:
+        """A circuit breaker changes."""
+        self.breakers_.see(event)
+        self.emit(event)
 
     async def step(self) -> None:
         """The tape moves a bar; the account is marked; a cycle runs unless the desk is halted."""
@@ -221,6 +229,7 @@ class DemoDesk:
                 refusals=self.refusals,
                 open_orders=sum(order.status == "accepted" for order in self.orders_),
             ),
+            breakers=self.breakers_.troubled(),
             models=ModelUse(
                 enabled=True,
                 calls=len(calls),
@@ -348,8 +357,10 @@ class DemoDesk:
         self.emit(HaltChanged(halt, self.now))
         self.emit(Notice("info", "halt", f"{halt.state}: {halt.reason}", self.now))
 
-    async def chat(self, text: str, *, confirm: str | None, by: str) -> ChatReply:
+    async def breakers(self) -> BreakersView:
         self._fail_if_told()
+        return self.breakers_.view()
+
     async def limits(self) -> LimitsView:
         self._fail_if_told()
         return self.limits_.view()
@@ -363,6 +374,8 @@ class DemoDesk:
         self._fail_if_told()
         return self.limits_.change(told, back, reason=reason, by=by)
 
+    async def chat(self, text: str, *, confirm: str | None, by: str) -> ChatReply:
+        self._fail_if_told()
         self.said.append((text, confirm, by))
         if confirm:
             await self.halt("pause", reason="asked for in the chat", by=by)

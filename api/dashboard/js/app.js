@@ -1,6 +1,7 @@
 // The page: header, agent graph, then the book, the decisions and the conversation.
 
 import { html } from "/assets/vendor/htm-preact-3.1.1.mjs";
+import { Breakers } from "/assets/js/breakers.js";
 import { ChartPanel } from "/assets/js/chart.js";
 import { Decisions } from "/assets/js/decisions.js";
 import { Drawer } from "/assets/js/drawer.js";
@@ -19,6 +20,7 @@ export function App() {
   return html`<div class=${`page link-${link}`}>
     <${Header} />
     <${Banner} />
+    <${Breakers} />
     <${Figures} />
     <main class="panels">
       <${AgentGraph} />

@@ -23,6 +23,7 @@ const CHANGES = {
   order_unknown: ["orders"],
   intent_refused: ["status"],
   stop_armed: ["positions", "orders"],
+  breaker_changed: ["status"],
   halt_changed: ["status", "positions", "orders"],
   cycle_recorded: ["decisions", "agents", "status"],
   session_started: ["status"],

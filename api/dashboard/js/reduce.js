@@ -101,6 +101,9 @@ function tell({ kind, data }) {
     say(at, "flat", `Stop armed · ${data.symbol}`, `${quantity(data.quantity)} below ${price(data.trigger_price)}${data.rule ? ` · ${words(data.rule)}` : ""}`);
   } else if (kind === "halt_changed") {
     say(at, data.halt.state === "active" ? "up" : "warn", `Desk ${data.halt.state}`, `${data.halt.reason} (${data.halt.by})`);
+  } else if (kind === "breaker_changed") {
+    const mood = data.state === "closed" ? "up" : data.state === "open" ? "down" : "warn";
+    say(at, mood, `Breaker ${data.state.replaceAll("_", "-")} · ${words(data.breaker)}${data.scope ? ` ${data.scope}` : ""}`, `${data.cause}; size ${percent(data.size_fraction, 0)}`);
   } else if (kind === "notice") {
     say(at, data.level === "info" ? "flat" : data.level === "error" ? "down" : "warn", words(data.source), data.message);
   } else if (kind === "session_started") {
