@@ -196,8 +196,13 @@ class SqliteJournal:
         return int(head[0]), bytes(head[1])
 
     def _drop_what_was_written(self) -> None:
-        """After a failed commit: SQLite may have written the batch and failed to say so."""
-        durable = int(self._connection.execute("SELECT seq FROM journal_head").fetchone()[0])
+        """After a failed commit: SQLite may have written the batch and failed to say so.
+
+        Raises sqlite3.IntegrityError when the events that stand there are not those of the batch.
+        """
+        durable, head = self._connection.execute("SELECT seq, hash FROM journal_head").fetchone()
+        if any(row[0] == durable and row[4] != head for row in self._batch) or durable > self._seq:
+            raise sqlite3.IntegrityError("the head is that of other events")
         self._batch = [row for row in self._batch if row[0] > durable]
 
     def _explained(self, error: sqlite3.Error) -> StorageError:
