@@ -47,6 +47,7 @@ class HaltingRun(ABC):
         self._lock = asyncio.Lock()
         self._step: asyncio.Task[StepReport | None] | None = None
         self._looking = False
+        self._panicking = False
         self._again = EPOCH
         self._trouble: StorageError | None = None
         if emergency is not None:
@@ -182,7 +183,9 @@ class HaltingRun(ABC):
         """A panic that could not sell everything goes on selling, also after a restart."""
         desk = self.desk
         halt = desk.halts.current
-        if halt.flatten and desk.clock.now() >= self._again and self._is_something_left():
+        if self._panicking or not halt.flatten:
+            return
+        if desk.clock.now() >= self._again and self._is_something_left():
             await self.flatten(halt.reason)
 
     def _is_something_left(self) -> bool:
@@ -192,6 +195,7 @@ class HaltingRun(ABC):
 
     async def _flatten_now(self, reason: str) -> Flattened:
         desk = self.desk
+        self._panicking = True
         desk.context.algorithms.stop_all(reason)
         try:
             done = await flatten(
@@ -209,6 +213,7 @@ class HaltingRun(ABC):
             self._notice("error", f"not flat: no order is sent that cannot be written down: {error.message}")
             raise
         finally:
+            self._panicking = False
             self._again = desk.clock.now() + AGAIN * self.pace
         if done.flat:
             self._notice("warning", f"flat: {len(done.orders)} sold, {len(done.cancelled)} withdrawn")

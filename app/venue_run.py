@@ -20,6 +20,7 @@ from domain.clock import EPOCH
 from domain.errors import ConfigError, DeskError, StorageError
 from domain.events import Notice
 from domain.money import Symbol
+from execution.flatten import Flattened
 from market.live.feed import LiveFeed
 
 LOOK: Final = timedelta(seconds=1)
@@ -60,7 +61,6 @@ class VenueRun(SessionRun):
         self._seconds = LOOK.total_seconds() / speed
         self._sleep = rest or self._sleep_unless_stopped
         self._cycle: asyncio.Task[bool] | None = None
-        self._panicking = False
         self._next: dict[str, datetime] = {}
         self._pause = LOOK
 
@@ -194,14 +194,10 @@ class VenueRun(SessionRun):
         if error is not None:
             self._apply("stop", reason=f"the journal cannot be written: {error.message}", by="the desk")
 
-    async def _flatten_now(self, reason: str) -> Any:
-        self._panicking = True
-        try:
-            if not self._prices_are_fresh():
-                await self._feed.refresh_quotes(self._concerned())
-            return await super()._flatten_now(reason)
-        finally:
-            self._panicking = False
+    async def _flatten_now(self, reason: str) -> Flattened:
+        if not self._prices_are_fresh():
+            await self._feed.refresh_quotes(self._concerned())
+        return await super()._flatten_now(reason)
 
     def _prices_are_fresh(self) -> bool:
         """Whether the gate would take them; asking again may cost the whole patience with a silent venue."""

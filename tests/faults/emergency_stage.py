@@ -125,7 +125,7 @@ class EmergencyStage:
         await asyncio.sleep(0.002)  # others have their turn: a socket, a thread
 
     async def hold_something(self, run: VenueRun) -> None:
-        """A bar whose cycle hangs with its model; both coins bought, their stops armed, an entry that waits."""
+        """A cycle hangs with its model; both coins are bought, their stops armed; one more entry waits."""
         self.model.then = Fault.HANG
         self.wire.time.pass_(300)
         while not self.model.requests:
