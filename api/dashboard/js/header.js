@@ -107,14 +107,17 @@ export function Banner() {
 }
 
 export function Figures() {
-  const { status } = useStore();
+  const { status, limits } = useStore();
   if (!status) return html`<div class="figures" aria-hidden="true"></div>`;
+  const allowed = (name) => limits?.limits.find((limit) => limit.name === name)?.value;
+  const day = allowed("max_daily_loss_fraction");
+  const fall = allowed("max_drawdown_fraction");
   const { account, counts, models } = status;
   return html`<div class="figures" aria-label="Account">
     <${Figure} name="equity" label=${`Equity ${account.currency}`} value=${money(account.equity)} big />
     <${Figure} name="profit" label="P&L" value=${signed(account.profit)} note=${percent(account.profit_fraction, 2, true)} mood=${tone(account.profit)} big />
-    <${Figure} label="Today" value=${percent(account.day_change, 2, true)} mood=${tone(account.day_change)} />
-    <${Figure} label="Drawdown" value=${percent(account.drawdown)} note="from peak" />
+    <${Figure} label="Today" value=${percent(account.day_change, 2, true)} note=${day && `stops at ${percent(-day)}`} mood=${tone(account.day_change)} />
+    <${Figure} label="Drawdown" value=${percent(account.drawdown)} note=${fall ? `of ${percent(fall)} allowed` : "from peak"} />
     <${Figure} label="Cash" value=${money(account.cash, 0)} />
     <${Figure} label="Fees" value=${money(account.fees)} />
     <${Figure} label="Decisions" value=${count(counts.cycles)} note=${`${count(counts.refusals)} refused`} />

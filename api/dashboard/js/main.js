@@ -13,6 +13,7 @@ const READS = {
   orders: "orders?limit=60",
   decisions: "decisions?limit=40",
   agents: "agents",
+  limits: "limits",
 };
 const CHANGES = {
   equity_marked: ["status", "positions"],
@@ -23,6 +24,8 @@ const CHANGES = {
   order_unknown: ["orders"],
   intent_refused: ["status"],
   stop_armed: ["positions", "orders"],
+  limits_declared: ["limits"],
+  limits_changed: ["limits"],
   breaker_changed: ["status"],
   halt_changed: ["status", "positions", "orders"],
   cycle_recorded: ["decisions", "agents", "status"],

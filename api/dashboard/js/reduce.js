@@ -104,6 +104,9 @@ function tell({ kind, data }) {
   } else if (kind === "breaker_changed") {
     const mood = data.state === "closed" ? "up" : data.state === "open" ? "down" : "warn";
     say(at, mood, `Breaker ${data.state.replaceAll("_", "-")} · ${words(data.breaker)}${data.scope ? ` ${data.scope}` : ""}`, `${data.cause}; size ${percent(data.size_fraction, 0)}`);
+  } else if (kind === "limits_changed") {
+    const changes = data.changes.map(({ name, old, new: now }) => `${name} ${old || "unset"} → ${now || "unset"}`);
+    say(at, "warn", "Limits changed", `${changes.join(", ")} (${[data.by, data.reason].filter(Boolean).join(": ")})`);
   } else if (kind === "notice") {
     say(at, data.level === "info" ? "flat" : data.level === "error" ? "down" : "warn", words(data.source), data.message);
   } else if (kind === "session_started") {

@@ -11,6 +11,7 @@ export const store = {
   orders: null,
   decisions: null,
   agents: [],
+  limits: null, // the risk limits in force
   graph: null,
   cycle: null, // {id, number, at, done, summary}
   stations: {}, // node id -> {state, said, sources, verdict, seconds, tokens, cost, tools, views}
