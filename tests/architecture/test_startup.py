@@ -10,7 +10,15 @@ import pytest
 
 from tests.architecture.tree import ROOT, rooms
 
-OWN_MODULES = {"app", "app.cli", "app.limits_line", "app.portfolio_line", "app.work_line", "domain", "domain.errors"}
+OWN_MODULES = {
+    "app",
+    "app.cli",
+    "app.limits_line",
+    "app.portfolio_line",
+    "app.work_line",
+    "domain",
+    "domain.errors",
+}
 LIBRARIES = {"typer", "annotated_doc", "shellingham"}
 # Typer asks pydantic, when it is installed, about the type of a verb's options.
 LIBRARIES_FOR_OPTIONS = {
