@@ -34,6 +34,8 @@ from risk.gate import Refused, review
 from risk.limits import RiskLimits
 
 _DAY_NS: Final = 86_400_000_000_000
+_WEEK_NS: Final = 7 * _DAY_NS
+_MONDAY_NS: Final = 4 * _DAY_NS  # 1970 began on a Thursday
 _FEE_DECIMALS: Final = 8
 
 
@@ -113,6 +115,7 @@ class _Path:
         self.curve: list[int] = []
         self.orders = self.refusals = 0
         self.peak = self._units(pieces.portfolio.peak_equity)
+        self.week_start = 0
 
     def _units(self, amount: Decimal) -> int:
         units = amount.scaleb(self.decimals)
@@ -136,7 +139,7 @@ class _Path:
         record = self.curve.append
         order: Order | None = None
         holds = False
-        peak, day_start, day_end = self.peak, 0, -1
+        peak, day_start, day_end, week_end = self.peak, 0, -1, -1
         before = self._units(pieces.portfolio.equity)
         self._read_account()
         cash, per_tick = self.cash, self.steps * unit
@@ -156,6 +159,10 @@ class _Path:
                 midnight = close_ns - close_ns % _DAY_NS
                 day_start = equity if close_ns == midnight else before
                 day_end = midnight + _DAY_NS
+                if close_ns >= week_end:
+                    monday = midnight - (midnight - _MONDAY_NS) % _WEEK_NS
+                    self.week_start = equity if close_ns == monday else before
+                    week_end = monday + _WEEK_NS
             if equity > peak:  # noqa: PLR1730 - a call to max() on every bar would be a tenth of the loop
                 peak = equity
             record(equity)
@@ -177,6 +184,7 @@ class _Path:
         pieces.portfolio.restore_marks(
             peak=Decimal(self.peak).scaleb(-self.decimals),
             day_start=Decimal(day_start).scaleb(-self.decimals),
+            week_start=Decimal(self.week_start).scaleb(-self.decimals),
             at=at,
             prices={self.symbol: close},
         )
@@ -199,7 +207,7 @@ class _Path:
             created_at=now,
             reduce_only=not wants,
         )
-        facts = pieces.facts.gather(self.symbol, now, pieces.desk.open_orders())
+        facts = pieces.facts.gather(self.symbol, now, pieces.desk.open_orders(), entry=wants)
         answer = review(intent, facts, pieces.limits, now)
         if isinstance(answer, Refused):
             refused = IntentRefused(intent, 1, answer.breaches, now, pieces.limits.hash)

@@ -14,6 +14,7 @@ from domain.instrument import Instrument
 from domain.market import Candle, Headline, OrderBook, Quote, Timeframe
 from domain.money import Price, Quantity, Symbol
 from market.bars import Bars, Column
+from market.liquidity import Liquidity, depth_at, liquidity
 
 
 def in_ticks(prices: Column, instrument: Instrument) -> list[int]:
@@ -68,6 +69,7 @@ class TapeFeed:
         self._now: datetime | None = None
         self._candle: Candle | None = None
         self._quote: Quote | None = None
+        self._model: Liquidity | None = None
 
     @property
     def now(self) -> datetime | None:
@@ -115,6 +117,15 @@ class TapeFeed:
     def book(self, symbol: Symbol) -> OrderBook | None:
         self._check(symbol)
         return None
+
+    def depth(self, symbol: Symbol) -> tuple[Decimal, Decimal] | None:
+        """What would rest around the close by the model of market.liquidity: the bars say nothing of it."""
+        quote = self.quote(symbol)
+        if quote is None:
+            return None
+        if self._model is None:
+            self._model = liquidity(self.bars)
+        return depth_at(self.bars, self._index, self._model, quote)
 
     def headlines(self, since: datetime) -> tuple[Headline, ...]:
         return ()

@@ -101,7 +101,7 @@ def assemble(bars: Bars) -> EventDesk:
     from domain.halt import HaltState
     from domain.instrument import Instrument
     from domain.money import Currency, Money
-    from execution.facts import FactsSource
+    from execution.facts import FactsSource, no_breakers
     from execution.order_desk import OrderDesk
     from execution.paper import PaperVenue
     from memory.journal import MemoryJournal
@@ -135,7 +135,7 @@ def assemble(bars: Bars) -> EventDesk:
     limits = RiskLimits.from_mapping(wide)
     feed, clock, journal = TapeFeed(bars, instrument), SimulatedClock(), MemoryJournal()
     portfolio = Portfolio(Money(CAPITAL, usdt), feed.instruments)
-    facts = FactsSource(portfolio, feed, lambda: HaltState.ACTIVE, limits)
+    facts = FactsSource(portfolio, feed, lambda: HaltState.ACTIVE, limits, breakers=no_breakers)
     matching = MatchingCore(feed.instruments, FeeSchedule(FEE, FEE), NextOpen(), portfolio.balances())
     desk = OrderDesk(
         venue=PaperVenue(feed, matching),

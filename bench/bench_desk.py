@@ -38,7 +38,7 @@ from domain.market import Candle, Headline, OrderBook, Quote, Timeframe
 from domain.money import Currency, Money, Price, Quantity, Symbol
 from domain.orders import OrderIntent, OrderStatus, OrderType, Side, client_order_id
 from domain.ports import Journal
-from execution.facts import FactsSource
+from execution.facts import FactsSource, no_breakers
 from execution.order_desk import OrderDesk
 from execution.paper import PaperVenue
 from market.bars import Bars
@@ -161,7 +161,7 @@ class OrderPath:
         self.feed = feed = Tape(count + 2)
         self.clock = SimulatedClock(START)
         self.portfolio = Portfolio(Money(Decimal(1_000_000), USDT), feed.instruments)
-        self.facts = FactsSource(self.portfolio, feed, lambda: HaltState.ACTIVE, LIMITS)
+        self.facts = FactsSource(self.portfolio, feed, lambda: HaltState.ACTIVE, LIMITS, breakers=no_breakers)
         fees = FeeSchedule(Decimal("0.001"), Decimal("0.001"))
         matching = MatchingCore(feed.instruments, fees, NextOpen(), {USDT: Decimal(1_000_000)})
         self.desk = OrderDesk(

@@ -36,7 +36,7 @@ from domain.orders import OrderIntent, OrderStatus, OrderType, Side, client_orde
 from execution.exchanges.connect import Connection, Credentials, close, rest_client
 from execution.exchanges.profiles import PROFILES
 from execution.exchanges.venue import open_venue
-from execution.facts import FactsSource
+from execution.facts import FactsSource, no_breakers
 from execution.order_desk import OrderDesk
 from memory.codec import encode
 from memory.journal import SqliteJournal
@@ -115,7 +115,7 @@ async def _measure(port: str, price: str, folder: Path) -> dict[str, list[float]
     desk = OrderDesk(
         venue=venue,
         portfolio=portfolio,
-        facts=FactsSource(portfolio, feed, lambda: HaltState.ACTIVE, LIMITS),
+        facts=FactsSource(portfolio, feed, lambda: HaltState.ACTIVE, LIMITS, breakers=no_breakers),
         limits=LIMITS,
         journal=journal,
         clock=clock,

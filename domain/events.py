@@ -302,7 +302,7 @@ class HaltChanged:
 
 @dataclass(frozen=True, slots=True)
 class EquityMarked:
-    """The account at market prices, once a bar. `peak` and `day_start` feed the loss limits."""
+    """The account at market prices, once a bar. Peak and starts of day and week feed the loss limits."""
 
     kind: ClassVar[Literal["equity_marked"]] = "equity_marked"
     durable: ClassVar[bool] = True
@@ -311,6 +311,7 @@ class EquityMarked:
     cash: Decimal
     peak: Decimal
     day_start: Decimal
+    week_start: Decimal
     prices: Mapping[Symbol, Decimal]
     at: datetime
 

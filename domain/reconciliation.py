@@ -69,7 +69,7 @@ class FillAdopted:
 
 @dataclass(frozen=True, slots=True)
 class IntentReduced:
-    """An intent that was not sent yet became smaller: the order it replaces filled in the meantime."""
+    """An intent that was not sent yet became smaller: the gate clipped it, or what it replaces had filled."""
 
     kind: ClassVar[Literal["intent_reduced"]] = "intent_reduced"
     durable: ClassVar[bool] = True

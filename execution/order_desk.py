@@ -170,12 +170,16 @@ class OrderDesk(Sending):
         for event in events:
             self._book.apply(event)
             if isinstance(event, OrderSubmitted):
-                self._facts.submitted(event.at)
+                self._facts.submitted(event.at, self._book.orders[event.client_id])
             elif isinstance(event, EquityMarked):
                 marked = event
         if marked is not None:
             self._portfolio.restore_marks(
-                peak=marked.peak, day_start=marked.day_start, at=marked.at, prices=marked.prices
+                peak=marked.peak,
+                day_start=marked.day_start,
+                week_start=marked.week_start,
+                at=marked.at,
+                prices=marked.prices,
             )
 
     def _with_date(self, intent: OrderIntent) -> OrderIntent:

@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Final
 
 from domain.clock import Clock
-from domain.errors import NotFound, VenueDown, VenueRejected
+from domain.errors import NotFound, StorageError, VenueDown, VenueRejected
 from domain.events import CancelRequested, EventSink, OrderAccepted, OrderSubmitted
 from domain.market import Quote
 from domain.orders import Order, OrderIntent, OrderStatus, OrderType, TimeInForce
 from domain.ports import Journal
+from domain.reconciliation import IntentReduced
 from domain.verdicts import Breach
 from execution.backoff import BackOff
 from execution.facts import FactsSource
@@ -59,11 +60,11 @@ class Sending(Reconciling):
         self._place_seconds = place_seconds
         self._back_off = BackOff()
 
-    @property
     def limit_to(self, limits: RiskLimits) -> None:
         """Review by these limits from now on."""
         self._limits = limits
 
+    @property
     def paused_until(self) -> datetime | None:
         """Until when entries pause because the venue took nothing in; None while it answers."""
         return self._back_off.until
@@ -129,7 +130,7 @@ class Sending(Reconciling):
         if self._strangers:
             others += self._strangers
         try:
-            facts = self._facts.gather(intent.symbol, now, others)
+            facts = self._facts.gather(intent.symbol, now, others, entry=not intent.reduce_only)
         except Exception as error:  # noqa: BLE001  unknown means refuse, whatever made it unknown
             message = f"the facts for {intent.client_id} could not be gathered: {said(error)}"
             return Refused(intent, (Breach("facts", "known", "unknown", message),), now), None
@@ -150,11 +151,23 @@ class Sending(Reconciling):
             return Breach("venue_down", "a venue that answers", "down", message)
         return None
 
+    def _clip(self, order: Order, approved: ApprovedOrder) -> None:
+        """Write down what the gate left of the order. StorageError when it cannot: nothing is sent."""
+        intent, why = approved.intent, "; ".join(str(clip) for clip in approved.clips)
+        self.record(IntentReduced(intent.client_id, intent.symbol, intent.quantity, why, approved.at))
+        try:
+            self._journal.commit()
+        except StorageError as error:
+            self._close(order, OrderStatus.EXPIRED, f"not written down, not sent: {error.message}")
+            raise
+
     async def _place(self, order: Order, approved: ApprovedOrder, quote: Quote | None) -> None:
+        if approved.clips:
+            self._clip(order, approved)
         intent, now, venue = order.intent, approved.at, self._venue.name
         bid, ask = (None, None) if quote is None else (quote.bid, quote.ask)
         self.record(OrderSubmitted(intent.client_id, intent.symbol, now, venue, bid, ask))
-        self._facts.submitted(now)
+        self._facts.submitted(now, order)
         try:
             if self._place_seconds is None:
                 venue_id = await self._venue.place(approved)

@@ -74,6 +74,10 @@ class Settling:
         """The newest entry that filled into the position in `symbol`; None when there is no position."""
         return self._book.entries.get(symbol)
 
+    def promise(self, symbol: Symbol) -> OrderIntent | None:
+        """Of the entries that filled into the position in `symbol` the one that named the tightest stop."""
+        return self._book.promises.get(symbol)
+
     def armed_stop(self, symbol: Symbol) -> StopArmed | None:
         """The newest stop armed for the position in `symbol`: its price, and the rule that set it."""
         return self._book.stops.get(symbol)
@@ -179,7 +183,7 @@ class Settling:
         if order.status is OrderStatus.INTENDED:  # the journal ends between writing and sending
             now, venue = self._clock.now(), self._venue.name
             self.record(OrderSubmitted(intent.client_id, intent.symbol, now, venue))
-            self._facts.submitted(now)
+            self._facts.submitted(now, order)
         booked = tuple(fill for fill in seen.fills if self._book_fill(fill))
         status = order.status
         if status in TERMINAL:
@@ -207,7 +211,7 @@ class Settling:
         intent, now = order.intent, self._clock.now()
         if order.status is OrderStatus.INTENDED:  # found by a restart, and the venue does not answer
             self.record(OrderSubmitted(intent.client_id, intent.symbol, now, self._venue.name))
-            self._facts.submitted(now)
+            self._facts.submitted(now, order)
         self.record(OrderUnknown(intent.client_id, intent.symbol, reason, now))
         self._notice("error", f"{intent.client_id} is unknown: {reason}")
 

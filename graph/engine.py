@@ -215,6 +215,7 @@ class Engine:
                 cash=portfolio.cash,
                 peak=portfolio.peak_equity,
                 day_start=portfolio.day_start_equity,
+                week_start=portfolio.week_start_equity,
                 prices=dict(self._prices),
                 at=at,
             )

@@ -287,14 +287,17 @@ def _review_all(
 ) -> tuple[VerdictRecord, ...]:
     """Each intent before the gate. Only the verdict is kept: the approval is dropped here, on purpose."""
     verdicts = []
-    now = context.clock.now()
+    now, held = context.clock.now(), context.limits.hash
     for intent in intents:
         facts = context.gather(intent.symbol, state["cycle"], now, intent.client_id)
         answer = review(intent, facts, context.limits, now)
-        breaches = answer.breaches if isinstance(answer, Refused) else ()
         if isinstance(answer, Refused):
-            context.emit(IntentRefused(intent, STAGE, breaches, state["at"]))
-        verdicts.append(VerdictRecord(intent.client_id, STAGE, not breaches, breaches, now))
+            context.emit(IntentRefused(intent, STAGE, answer.breaches, state["at"], held))
+            verdicts.append(
+                VerdictRecord(intent.client_id, STAGE, False, answer.breaches, now, limits_hash=held)
+            )
+        else:
+            verdicts.append(VerdictRecord(intent.client_id, STAGE, True, (), now, answer.clips, held))
     return tuple(verdicts)
 
 
@@ -325,10 +328,15 @@ def _say_blend(result: Blend) -> str:
 
 
 def _say_verdicts(verdicts: tuple[VerdictRecord, ...]) -> str:
-    refused = [verdict for verdict in verdicts if not verdict.approved]
-    if not refused:
-        return "all approved" if verdicts else "nothing to review"
-    return "; ".join(f"{v.client_id} refused: {', '.join(b.rule for b in v.breaches)}" for v in refused)
+    words = [
+        f"{verdict.client_id} {'clipped' if verdict.approved else 'refused'}: "
+        + ", ".join(said.rule for said in (verdict.clips if verdict.approved else verdict.breaches))
+        for verdict in verdicts
+        if verdict.clips or not verdict.approved
+    ]
+    if words:
+        return "; ".join(words)
+    return "all approved" if verdicts else "nothing to review"
 
 
 def _abstains(channel: str, role: str) -> Fallback:

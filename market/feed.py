@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from domain.instrument import Instrument
@@ -72,6 +73,15 @@ class Feed(Protocol):
 
     def bar_index(self) -> int:
         """0 for the first bar `advance` ever returned, the same after `seek`; -1 before it."""
+        ...
+
+
+@runtime_checkable
+class Depths(Protocol):
+    """What a feed adds that knows what its book holds without building it."""
+
+    def depth(self, symbol: Symbol) -> tuple[Decimal, Decimal] | None:
+        """About what rests on the bids and on the asks of `book(symbol)`, in quote currency."""
         ...
 
 

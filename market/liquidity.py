@@ -104,3 +104,17 @@ def book_at(bars: Bars, row: int, model: Liquidity, instrument: Instrument, quot
             bids.append(BookLevel(Price(quote.bid - away), quantity))
         asks.append(BookLevel(Price(quote.ask + away), quantity))
     return OrderBook(bars.symbol, quote.as_of, tuple(bids), tuple(asks), estimated=True)
+
+
+def depth_at(bars: Bars, row: int, model: Liquidity, quote: Quote) -> tuple[Decimal, Decimal]:
+    """What the book of bar `row` holds on bids and asks in quote currency, but for rounding to the grids.
+
+    Level k lies k half-spreads from the touch and holds (k + 1) parts, so the average unit lies 12.67 away.
+    """
+    away = float(bars.close[row]) * float(model.half_spread[row]) * _AVERAGE_LEVEL
+    depth = float(model.depth[row])
+    bids = max(depth * (float(quote.bid) - away), 0.0)
+    return Decimal(repr(bids)), Decimal(repr(depth * (float(quote.ask) + away)))
+
+
+_AVERAGE_LEVEL = sum(level * (level + 1) for level in range(LEVELS)) / _PARTS

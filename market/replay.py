@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from market.bars import Bars, Times
 from market.candle_file import CandleFile, Stamps, find_file, read_candles
 from market.data_report import DataReport, SymbolReport, find_gaps
 from market.instruments import spot_instrument
-from market.liquidity import Liquidity, book_at, liquidity, quote_at
+from market.liquidity import Liquidity, book_at, depth_at, liquidity, quote_at
 from market.resample import resample
 
 
@@ -186,6 +187,11 @@ class ReplayFeed:
         if track.book is None:
             track.book = book_at(track.bars, track.row, track.liquidity(), track.instrument, quote)
         return track.book
+
+    def depth(self, symbol: Symbol) -> tuple[Decimal, Decimal] | None:
+        """About what `book` holds on each side, in quote currency, without building its levels."""
+        track, quote = self._track(symbol), self.quote(symbol)
+        return None if quote is None else depth_at(track.bars, track.row, track.liquidity(), quote)
 
     def headlines(self, since: datetime) -> tuple[Headline, ...]:
         """None: candle files carry no news."""

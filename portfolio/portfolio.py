@@ -54,9 +54,9 @@ class Portfolio:
         self._cash_account = self.ledger.account(ASSETS, capital.currency)
         self._trading_account = self.ledger.account(TRADING, capital.currency)
         self._fees_account = self.ledger.account(FEES, capital.currency)
-        self._cash = self._equity = self._peak = self._day_start = capital.amount
+        self._cash = self._equity = self._peak = self._day_start = self._week_start = capital.amount
         self._cost = self._realized = self._fees = ZERO
-        self._marked_at = self._day_end = _LONG_AGO
+        self._marked_at = self._day_end = self._week_end = _LONG_AGO
         self._fills: list[Fill] = []
         self._positions: Mapping[Symbol, Position] | None = None
         self._version = 0
@@ -85,6 +85,11 @@ class Portfolio:
     def day_start_equity(self) -> Decimal:
         """Equity at the last UTC midnight: marked at it, or the newest known before it."""
         return self._day_start
+
+    @property
+    def week_start_equity(self) -> Decimal:
+        """Equity at the last UTC midnight from Sunday to Monday, like `day_start_equity`."""
+        return self._week_start
 
     @property
     def realized(self) -> Decimal:
@@ -301,6 +306,10 @@ class Portfolio:
         midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
         self._day_start = self._equity if at == midnight else before
         self._day_end = midnight + _DAY
+        if at >= self._week_end:
+            monday = midnight - at.weekday() * _DAY
+            self._week_start = self._equity if at == monday else before
+            self._week_end = monday + 7 * _DAY
 
     def _revalue(self, prices: Mapping[Symbol, Decimal]) -> None:
         holdings = self._holdings
@@ -329,20 +338,28 @@ class Portfolio:
         self._version += 1
 
     def restore_marks(
-        self, *, peak: Decimal, day_start: Decimal, at: datetime, prices: Mapping[Symbol, Decimal]
+        self,
+        *,
+        peak: Decimal,
+        day_start: Decimal,
+        week_start: Decimal,
+        at: datetime,
+        prices: Mapping[Symbol, Decimal],
     ) -> None:
-        """After the fills were booked again: the marks, peak and start of day as last journaled at `at`.
+        """After the fills were booked again: marks, peak and starts of day and week as last journaled at
+        `at`.
 
         The peak is never below the equity that results. Raises LedgerError, changing nothing, for values a
         journal cannot have held.
         """
-        for name, value in (("peak", peak), ("day start", day_start)):
+        for name, value in (("peak", peak), ("day start", day_start), ("week start", week_start)):
             if not (value.is_finite() and value > ZERO):
                 raise LedgerError(f"a {name} of {value} cannot be restored")
         midnight = require_utc(at).replace(hour=0, minute=0, second=0, microsecond=0)
         self._revalue(prices)
         self._peak = max(peak, self._equity)
         self._day_start, self._day_end = day_start, midnight + _DAY
+        self._week_start, self._week_end = week_start, midnight + (7 - at.weekday()) * _DAY
         self._marked_at = at
 
     def check(self) -> None:

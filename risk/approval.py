@@ -14,6 +14,7 @@ from typing import Final, NoReturn, SupportsIndex, final
 
 from domain.errors import GateError
 from domain.orders import OrderIntent
+from domain.verdicts import Clip
 
 _FIX: Final = "Send the intent through risk.gate.review"
 
@@ -33,17 +34,22 @@ _withdraw: Final = _outstanding.pop
 @final
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class ApprovedOrder:
-    """An intent that passed every rule at `at`. It cannot be built, copied, pickled, changed or reused."""
+    """An intent that passed every rule at `at`. It cannot be built, copied, pickled, changed or reused.
+
+    `clips` are the rules that made it smaller than it was asked for; `intent` is what is left.
+    """
 
     intent: OrderIntent
     at: datetime
     seal: InitVar[_Seal]
+    clips: tuple[Clip, ...] = ()
 
-    def __init__(self, intent: OrderIntent, at: datetime, seal: _Seal) -> None:
+    def __init__(self, intent: OrderIntent, at: datetime, seal: _Seal, clips: tuple[Clip, ...] = ()) -> None:
         if seal is not _SEAL:
             raise GateError("only the gate can approve an order", fix=_FIX)
         _write_intent(self, intent)
         _write_at(self, at)
+        _write_clips(self, clips)
         _outstanding[id(self)] = intent
 
     def __del__(self) -> None:
@@ -74,6 +80,7 @@ class ApprovedOrder:
 # Straight to the slots, as `domain.frozen` does it: two approvals are made for every order.
 _write_intent: Final = ApprovedOrder.__dict__["intent"].__set__
 _write_at: Final = ApprovedOrder.__dict__["at"].__set__
+_write_clips: Final = ApprovedOrder.__dict__["clips"].__set__
 
 
 def redeem(approved: ApprovedOrder) -> OrderIntent:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from domain.errors import GateError
 from domain.market import Quote
-from domain.money import ZERO
+from domain.money import ZERO, Symbol
 from domain.orders import TRIGGERED, WITH_LIMIT, OrderIntent, OrderType, Side
 from risk.facts import OpenOrderFacts, RiskFacts
 from risk.limits import RiskLimits
@@ -18,6 +19,7 @@ from risk.limits import RiskLimits
 _BUY: Final = Side.BUY
 _LIMIT: Final = OrderType.LIMIT
 _MARKET: Final = OrderType.MARKET
+_NOTHING: Final[Mapping[Symbol, Decimal]] = MappingProxyType({})
 
 
 class Case:
@@ -31,9 +33,11 @@ class Case:
     pending_buys    the value of all other buys that may still fill; None when open orders are unknown
     pending_here    the part of `pending_buys` in the intent's symbol
     pending_sells   what other sells of the symbol may still take from the holding, in base currency
+    pending         the value of pending buys by symbol; empty when there are none or they are unknown
     """
 
     __slots__ = (
+        "_held_value",
         "buys",
         "facts",
         "held",
@@ -41,6 +45,7 @@ class Case:
         "limits",
         "notional",
         "now",
+        "pending",
         "pending_buys",
         "pending_here",
         "pending_sells",
@@ -61,6 +66,8 @@ class Case:
         self.pending_buys: Decimal | None
         self.pending_here: Decimal | None
         self.pending_sells: Decimal | None
+        self.pending: Mapping[Symbol, Decimal] = _NOTHING
+        self._held_value: Decimal | None = None
         if orders:
             self._add_up_pending(orders)
         else:
@@ -86,9 +93,29 @@ class Case:
             return self.pending_sells
         return ZERO
 
+    def held_value(self) -> Decimal:
+        """What all holdings are worth, in the account's currency; added up once, by the first that asks.
+
+        Raises GateError when the account is unknown or a holding is worth less than nothing.
+        """
+        total = self._held_value
+        if total is None:
+            account = self.facts.account
+            if account is None:
+                raise GateError("the account is unknown")
+            total = ZERO
+            for symbol, position in account.positions.items():
+                value = position.quantity * position.price
+                if value < ZERO:
+                    raise GateError(f"{symbol} worth {value} makes no sense: the desk holds, it does not owe")
+                total += value
+            self._held_value = total
+        return total
+
     def _add_up_pending(self, orders: Iterable[OpenOrderFacts]) -> None:
         symbol = self.intent.symbol
-        buys = here = sells = ZERO
+        buys = sells = ZERO
+        by_symbol: dict[Symbol, Decimal] = {}
         for order in orders:
             if order.remaining < ZERO:
                 raise GateError(f"open order {order.client_id} has {order.remaining} remaining")
@@ -97,11 +124,11 @@ class Case:
                     raise GateError(f"open order {order.client_id} has a price of {order.price}")
                 value = order.remaining * order.price
                 buys += value
-                if order.symbol == symbol:
-                    here += value
+                by_symbol[order.symbol] = by_symbol.get(order.symbol, ZERO) + value
             elif order.symbol == symbol and not order.is_stop:
                 sells += order.remaining
-        self.pending_buys, self.pending_here, self.pending_sells = buys, here, sells
+        self.pending = by_symbol
+        self.pending_buys, self.pending_here, self.pending_sells = buys, by_symbol.get(symbol, ZERO), sells
 
 
 def _worst_price(intent: OrderIntent, quote: Quote | None, buys: bool) -> Decimal | None:

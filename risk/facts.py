@@ -97,14 +97,13 @@ class LossFacts:
 @quick
 @dataclass(frozen=True, slots=True)
 class ScenarioFacts:
-    """One stress scenario. What is held now would lose `loss_quote`, in the account's currency.
+    """What one stress scenario does to an asset: 0.4 is a loss of 40 %, and a gain is below zero.
 
-    `shock_fraction` is how much of its value the intent's asset would lose, `worst_fraction` how much the
-    asset of the session would lose that loses most: 0.4 is 40 %, and a gain is below zero.
+    `shock_fraction` is how much of its value the intent's asset loses, `worst_fraction` how much the asset of
+    the session that loses most.
     """
 
     name: str
-    loss_quote: Decimal
     shock_fraction: Decimal
     worst_fraction: Decimal
 
@@ -114,14 +113,16 @@ class ScenarioFacts:
 class BookFacts:
     """How the intent's asset and what is held move together.
 
-    `correlations` are those of the asset with the other symbols of the session. `variance` is that of what
-    is held, in squared account currency per day; `covariance` that of one unit of currency in the asset with
+    `correlations` are those of the asset with the other symbols of the session. `scenario_losses` is what
+    the holdings would lose in each of `scenarios`, in the account's currency. `variance` is that of what is
+    held, in squared account currency per day; `covariance` that of one unit of currency in the asset with
     what is held; `asset_variance` that of one unit of currency in the asset. `worst_deviation` is the
     standard deviation of the most restless asset of the session, a fraction per day.
     """
 
     correlations: Mapping[Symbol, Decimal]
     scenarios: tuple[ScenarioFacts, ...]
+    scenario_losses: tuple[Decimal, ...]
     variance: Decimal
     covariance: Decimal
     asset_variance: Decimal

@@ -1,398 +1,212 @@
-"""The rules of the gate, one function each; those on losses and form are in `risk.losses` and `.form`.
+"""Every rule of the gate in one table: what it asks, what it needs to know, and what it may clip.
 
-A rule returns its breach, or None when it is kept. A rule that cannot know refuses: a missing fact or an
-unset limit is a breach, and an exception is made one by the gate. An order that truly reduces
-(`Case.reduces`) is not asked about the rules that would forbid getting smaller; it is never exempt from a
-known account, a fresh price, a known instrument, its form, the venue's filters, the holding it sells, or the
-collar on its limit price.
+A rule is a small pure function that returns its breach, or None when it is kept. A rule that cannot know
+refuses: a missing fact or an unset limit is a breach, and an exception is made one by the gate. An order
+that truly reduces (`Case.reduces`) is asked only the rules that hold for everything: a known account, a fresh
+price, a known instrument, its form, the venue's filters, the holding it sells, the collar on its limit price.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, assert_never
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
 
-from domain.halt import HaltState
-from domain.money import ONE, ZERO
 from domain.verdicts import Breach
-from risk.breaches import missing, percent, plain, unset
+from risk import losses, rules_market, rules_order, rules_size, rules_time
 from risk.case import Case
 from risk.form import well_formed
-from risk.losses import daily_loss, peak_drawdown
 
-Rule = Callable[[Case], Breach | None]
-
-_NO_AGE: Final = timedelta(0)
-_HALF: Final = Decimal("0.5")
-
-# Looking up a member on its enum costs about 100 ns in Python 3.11, a name in the module almost nothing.
-_ACTIVE: Final = HaltState.ACTIVE
+Check = Callable[[Case], Breach | None]
+Allows = Callable[[Case], Decimal | None]
 
 
-def halt_state(case: Case) -> Breach | None:
-    """Entries need an ACTIVE desk."""
-    if case.reduces:
-        return None
-    state = case.facts.halt
-    if state is None:
-        return missing("halt_state", "whether the desk is halted")
-    if state is _ACTIVE:
-        return None
-    match state:
-        case HaltState.REDUCING | HaltState.HALTED:
-            return Breach(
-                "halt_state", "active", state.value, f"the desk is {state.value}: it may only reduce"
-            )
-        case _:
-            assert_never(state)
+class Asked(Enum):
+    """Of which orders a rule is asked."""
+
+    ALWAYS = "every order"
+    ENTRIES = "every order that does not reduce"
+    BUYS = "every buy"
 
 
-def known_account(case: Case) -> Breach | None:
-    """The account is known; for an entry its equity, peak and start of day are sums above zero."""
-    account = case.facts.account
-    if account is None:
-        return missing("known_account", "the account")
-    if case.reduces:
-        return None
-    equity, day_start, peak = account.equity, account.day_start_equity, account.peak_equity
-    if (
-        equity.is_finite()
-        and day_start.is_finite()
-        and peak.is_finite()
-        and equity > ZERO
-        and day_start > ZERO
-        and peak > ZERO
-    ):
-        return None
-    seen = f"{equity}, {day_start}, {peak}"
-    message = f"equity, start of day and peak of {seen} make no sense"
-    return Breach("known_account", "above zero", seen, message)
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `needs` are the fields of RiskFacts and `limits` those of RiskLimits that it looks at.
 
-
-def fresh_price(case: Case) -> Breach | None:
-    """The quote is of this symbol, whole, not from the future, and at most `max_quote_age_seconds` old."""
-    quote, limit = case.facts.quote, case.limits.max_quote_age_seconds
-    if quote is None:
-        return missing("fresh_price", "the price")
-    if limit is None:
-        return unset("fresh_price", "max_quote_age_seconds")
-    if quote.symbol != case.intent.symbol:
-        return Breach("fresh_price", case.intent.symbol, quote.symbol, "the quote is of another symbol")
-    age = case.now - quote.as_of
-    seconds = age.total_seconds()
-    if seconds > limit or age < _NO_AGE:
-        when = f"{abs(age)} {'old' if seconds > limit else 'ahead of now'}"
-        return Breach("fresh_price", f"at most {limit} s old", when, f"the price is {when}")
-    if not (quote.ask >= quote.bid > ZERO and quote.ask.is_finite()):
-        return Breach(
-            "fresh_price", "0 < bid <= ask", f"{quote.bid} / {quote.ask}", "the quote is crossed or empty"
-        )
-    return None
-
-
-def allowed_symbol(case: Case) -> Breach | None:
-    """The instrument is known and the account's; an entry is in `allowed_symbols`."""
-    symbol, instrument, account = case.intent.symbol, case.facts.instrument, case.facts.account
-    if instrument is None:
-        return missing("allowed_symbol", f"the instrument {symbol}")
-    if instrument.symbol != symbol:
-        return Breach("allowed_symbol", symbol, instrument.symbol, "the instrument is another one")
-    if account is not None and instrument.quote != account.currency:
-        return Breach(
-            "allowed_symbol",
-            account.currency,
-            instrument.quote,
-            f"{symbol} is not quoted in {account.currency}",
-        )
-    if case.reduces:
-        return None
-    allowed = case.limits.allowed_symbols
-    if allowed is None:
-        return unset("allowed_symbol", "allowed_symbols")
-    if symbol not in allowed:
-        return Breach(
-            "allowed_symbol", ", ".join(sorted(allowed)), symbol, f"{symbol} is not an allowed symbol"
-        )
-    return None
-
-
-def venue_filters(case: Case) -> Breach | None:
-    """Quantity and price are on the instrument's grid and above its minimums, and the type has its price."""
-    intent, instrument = case.intent, case.facts.instrument
-    if instrument is None:
-        return missing("venue_filters", f"the instrument {intent.symbol}")
-    price, notional, quantity = case.price, case.notional, intent.quantity
-    if price is None or notional is None:
-        return missing("venue_filters", f"the price of the {intent.order_type.value} order")
-    if not (quantity > ZERO and price > ZERO):
-        return Breach(
-            "venue_filters", "above zero", f"{quantity} at {price}", "quantity and price must be above zero"
-        )
-    limit, trigger, tick = intent.limit_price, intent.trigger_price, instrument.tick_size
-    if (
-        quantity < instrument.min_quantity
-        or quantity > instrument.max_quantity
-        or notional < instrument.min_notional
-        or quantity % instrument.step_size
-        or (limit is not None and limit % tick)
-        or (trigger is not None and trigger % tick)
-    ):
-        problems = list(instrument.filter_problems(quantity, price - price % tick))
-        problems += [
-            f"price {each:f} is off the tick {tick:f}" for each in (limit, trigger) if each and each % tick
-        ]
-        return Breach(
-            "venue_filters", "the venue's filters", f"{quantity:f} at {price:f}", "; ".join(problems)
-        )
-    return None
-
-
-def balance(case: Case) -> Breach | None:
-    """Free cash covers a buy and `fee_reserve_fraction`, the holding a sell, both after pending orders."""
-    account, instrument = case.facts.account, case.facts.instrument
-    if account is None or instrument is None:
-        return missing("balance", "the balance")
-    if case.buys:
-        reserve, notional, pending = case.limits.fee_reserve_fraction, case.notional, case.pending_buys
-        if reserve is None:
-            return unset("balance", "fee_reserve_fraction")
-        if notional is None or pending is None:
-            return missing("balance", "the value of this and all open orders")
-        free = account.free.get(instrument.quote, ZERO)
-        needed = (notional + pending) * (ONE + reserve)
-        if needed <= free:
-            return None
-        currency = instrument.quote
-    else:
-        claimed = case.claimed()
-        if claimed is None:
-            return missing("balance", "what open orders may still sell")
-        free = account.free.get(instrument.base, ZERO)
-        needed = case.intent.quantity + claimed
-        if needed <= free:
-            return None
-        currency = instrument.base
-    has, needs = plain(free), plain(needed)
-    return Breach(
-        "balance",
-        f"{has} {currency}",
-        f"{needs} {currency}",
-        f"{needs} {currency} are needed with all pending orders, {has} are there",
-    )
-
-
-def order_notional(case: Case) -> Breach | None:
-    """One order is worth at most `max_order_notional_quote`."""
-    if case.reduces:
-        return None
-    limit, notional = case.limits.max_order_notional_quote, case.notional
-    if limit is None:
-        return unset("order_notional", "max_order_notional_quote")
-    if notional is None:
-        return missing("order_notional", "the value of the order")
-    if notional <= limit:
-        return None
-    return Breach(
-        "order_notional",
-        plain(limit),
-        plain(notional),
-        f"the order is worth {plain(notional)}, allowed are {plain(limit)}",
-    )
-
-
-def position_size(case: Case) -> Breach | None:
-    """The holding with this and all pending buys keeps both position limits."""
-    if not case.buys:
-        return None
-    limits, account = case.limits, case.facts.account
-    if limits.max_position_notional_quote is None and limits.max_position_equity_fraction is None:
-        return unset("position_size", "max_position_notional_quote", "max_position_equity_fraction")
-    if account is None or case.notional is None or case.pending_here is None:
-        return missing("position_size", "the position with everything pending")
-    total = case.notional + case.pending_here
-    position = account.positions.get(case.intent.symbol)
-    if position is not None:
-        value = position.quantity * position.price
-        if value < ZERO:
-            return Breach(
-                "position_size", "long only", plain(value), f"a position worth {value} makes no sense"
-            )
-        total += value
-    limit = limits.max_position_notional_quote
-    if limits.max_position_equity_fraction is not None:
-        by_weight = limits.max_position_equity_fraction * account.equity
-        limit = by_weight if limit is None else min(limit, by_weight)
-    if limit is not None and total <= limit:
-        return None
-    allowed = "nothing" if limit is None else plain(limit)
-    return Breach(
-        "position_size",
-        allowed,
-        plain(total),
-        f"the position would be worth {plain(total)}, allowed are {allowed}",
-    )
-
-
-def gross_exposure(case: Case) -> Breach | None:
-    """All holdings with this and all pending buys keep `max_gross_exposure_equity_fraction`."""
-    if not case.buys:
-        return None
-    limit, account = case.limits.max_gross_exposure_equity_fraction, case.facts.account
-    if limit is None:
-        return unset("gross_exposure", "max_gross_exposure_equity_fraction")
-    if account is None or case.notional is None or case.pending_buys is None:
-        return missing("gross_exposure", "the exposure with everything pending")
-    total = case.notional + case.pending_buys
-    for symbol, position in account.positions.items():
-        value = position.quantity * position.price
-        if value < ZERO:
-            return Breach(
-                "gross_exposure", "long only", plain(value), f"{symbol} worth {value} makes no sense"
-            )
-        total += value
-    allowed = limit * account.equity
-    if total <= allowed:
-        return None
-    return Breach(
-        "gross_exposure",
-        f"{percent(limit)} of equity, {plain(allowed)}",
-        plain(total),
-        f"holdings would be worth {plain(total)}, allowed are {plain(allowed)}",
-    )
-
-
-def price_collar(case: Case) -> Breach | None:
-    """The price is within `price_collar_fraction` of the middle of the quote.
-
-    A market entry is measured at the touch, so an empty book refuses it. A reducing order is only held
-    to the collar when its limit price is worse than the market, or than the trigger at which it becomes one:
-    a take-profit far above is no danger, and a stop or market order is the way out.
+    `allows` tells the largest quantity, in base currency, with which the rule would be kept, or None when it
+    cannot say; a rule without it is not one that a smaller order could keep.
     """
-    intent = case.intent
-    if case.reduces and intent.limit_price is None:
-        return None
-    limit, quote, price = case.limits.price_collar_fraction, case.facts.quote, case.price
-    if limit is None:
-        return unset("price_collar", "price_collar_fraction")
-    if quote is None or price is None:
-        return missing("price_collar", "the price")
-    middle = (quote.bid + quote.ask) * _HALF
-    if case.reduces:
-        middle = intent.trigger_price or middle
-        if price >= middle:
-            return None
-    if abs(price - middle) <= limit * middle:
-        return None
-    away = percent(abs(price - middle) / middle) if middle > ZERO else "unknown"
-    return Breach(
-        "price_collar",
-        percent(limit),
-        away,
-        f"{plain(price)} is {away} away from the market at {plain(middle)}",
-    )
+
+    check: Check
+    needs: tuple[str, ...]
+    limits: tuple[str, ...]
+    asked: Asked
+    allows: Allows | None = None
+
+    @property
+    def name(self) -> str:
+        return self.check.__name__
+
+    @property
+    def meaning(self) -> str:
+        """The first line of its docstring, without the limits' quotes."""
+        return (self.check.__doc__ or "").partition("\n")[0]
 
 
-def order_rate(case: Case) -> Breach | None:
-    """At most `max_orders_per_window_count` orders within `order_rate_window_seconds`, this one included."""
-    if case.reduces:
-        return None
-    limit, window, recent = (
-        case.limits.max_orders_per_window_count,
-        case.limits.order_rate_window_seconds,
-        case.facts.recent_orders,
-    )
-    if limit is None or window is None:
-        return unset(
-            "order_rate", "max_orders_per_window_count" if limit is None else "order_rate_window_seconds"
-        )
-    if recent is None:
-        return missing("order_rate", "how many orders were just sent")
-    if recent < limit:
-        return None
-    return Breach(
-        "order_rate", f"{limit} in {window} s", str(recent), f"{recent} orders were sent within {window} s"
-    )
-
-
-def open_orders(case: Case) -> Breach | None:
-    """At most `max_open_orders_count` orders may still fill, this one included."""
-    if case.reduces:
-        return None
-    limit, orders = case.limits.max_open_orders_count, case.facts.open_orders
-    if limit is None:
-        return unset("open_orders", "max_open_orders_count")
-    if orders is None:
-        return missing("open_orders", "how many orders are open")
-    if len(orders) < limit:
-        return None
-    return Breach("open_orders", str(limit), str(len(orders)), f"{len(orders)} orders are open already")
-
-
-def stop_required(case: Case) -> Breach | None:
-    """An entry names a protective stop below its price, at most `max_stop_distance_fraction` away."""
-    if not case.buys:
-        return None
-    required, distance, stop = (
-        case.limits.require_stop,
-        case.limits.max_stop_distance_fraction,
-        case.intent.protective_stop,
-    )
-    if required is None or distance is None:
-        return unset("stop_required", "require_stop" if required is None else "max_stop_distance_fraction")
-    if stop is None:
-        if not required:
-            return None
-        return Breach("stop_required", "a protective stop", "none", "an entry needs a protective stop")
-    price = case.price
-    if price is None:
-        return missing("stop_required", "the price the stop belongs to")
-    if not ZERO < stop < price:
-        return Breach(
-            "stop_required", f"below {plain(price)}", str(stop), "the protective stop is not below the entry"
-        )
-    if price - stop <= distance * price:
-        return None
-    away = percent((price - stop) / price)
-    return Breach("stop_required", percent(distance), away, f"the protective stop is {away} below the entry")
-
-
-def reduce_only(case: Case) -> Breach | None:
-    """An order that says it only reduces sells no more than is held and not already being sold."""
-    if not case.intent.reduce_only or case.reduces:
-        return None
-    if case.buys:
-        return Breach("reduce_only", "a sell", "buy", "a buy cannot reduce a long position")
-    claimed = case.claimed()
-    if case.held is None or claimed is None:
-        return missing("reduce_only", "the holding")
-    left = case.held - claimed
-    return Breach(
-        "reduce_only",
-        f"at most {plain(left)}",
-        plain(case.intent.quantity),
-        f"the order sells {plain(case.intent.quantity)}, but {plain(left)} are held and not being sold yet",
-    )
-
+_ALWAYS, _ENTRIES, _BUYS = Asked.ALWAYS, Asked.ENTRIES, Asked.BUYS
+_POSITION: Final = ("max_position_notional_quote", "max_position_equity_fraction")
+_PENDING: Final = ("account", "instrument", "quote", "open_orders")
 
 RULES: Final[tuple[Rule, ...]] = (
-    halt_state,
-    known_account,
-    fresh_price,
-    allowed_symbol,
-    well_formed,
-    venue_filters,
-    balance,
-    order_notional,
-    position_size,
-    gross_exposure,
-    price_collar,
-    order_rate,
-    open_orders,
-    stop_required,
-    daily_loss,
-    peak_drawdown,
-    reduce_only,
+    Rule(rules_order.halt_state, ("halt",), (), _ENTRIES),
+    Rule(rules_order.known_account, ("account",), (), _ALWAYS),
+    Rule(rules_market.fresh_price, ("quote",), ("max_quote_age_seconds",), _ALWAYS),
+    Rule(rules_market.price_agreement, ("quote", "market"), ("max_price_disagreement_fraction",), _ENTRIES),
+    Rule(rules_market.estimated_price, ("quote",), ("allow_estimated_prices",), _ENTRIES),
+    Rule(rules_order.allowed_symbol, ("instrument", "account"), ("allowed_symbols",), _ALWAYS),
+    Rule(well_formed, ("quote",), (), _ALWAYS),
+    Rule(rules_order.venue_filters, ("instrument", "quote"), (), _ALWAYS),
+    Rule(rules_order.balance, _PENDING, ("fee_reserve_fraction",), _ALWAYS),
+    Rule(
+        rules_size.order_notional,
+        ("quote",),
+        ("max_order_notional_quote",),
+        _ENTRIES,
+        rules_size.notional_allows,
+    ),
+    Rule(
+        rules_size.position_size,
+        ("account", "quote", "open_orders"),
+        _POSITION,
+        _BUYS,
+        rules_size.position_allows,
+    ),
+    Rule(
+        rules_size.gross_exposure,
+        ("account", "quote", "open_orders"),
+        ("max_gross_exposure_equity_fraction",),
+        _BUYS,
+        rules_size.gross_allows,
+    ),
+    Rule(
+        rules_size.leverage,
+        ("account", "quote", "open_orders"),
+        ("max_leverage_ratio", "fee_reserve_fraction"),
+        _BUYS,
+        rules_size.leverage_allows,
+    ),
+    Rule(
+        rules_size.cluster_exposure,
+        ("account", "quote", "open_orders", "book"),
+        ("max_cluster_equity_fraction", "min_correlation_fraction"),
+        _BUYS,
+        rules_size.cluster_allows,
+    ),
+    Rule(
+        rules_market.depth_share,
+        ("quote", "market"),
+        ("max_depth_fraction",),
+        _ENTRIES,
+        rules_market.depth_allows,
+    ),
+    Rule(
+        rules_market.volume_share,
+        ("quote", "market"),
+        ("max_volume_fraction",),
+        _ENTRIES,
+        rules_market.volume_allows,
+    ),
+    Rule(rules_order.price_collar, ("quote",), ("price_collar_fraction",), _ALWAYS),
+    Rule(
+        rules_order.order_rate,
+        ("recent_orders",),
+        ("max_orders_per_window_count", "order_rate_window_seconds"),
+        _ENTRIES,
+    ),
+    Rule(rules_order.duplicate_intent, ("recent_intents",), ("duplicate_window_seconds",), _ENTRIES),
+    Rule(rules_order.open_orders, ("open_orders",), ("max_open_orders_count",), _ENTRIES),
+    Rule(rules_order.stop_required, ("quote",), ("require_stop", "max_stop_distance_fraction"), _BUYS),
+    Rule(rules_order.reward_to_risk, ("quote",), ("min_reward_to_risk_ratio",), _BUYS),
+    Rule(
+        losses.trade_loss,
+        ("account", "quote"),
+        ("max_trade_loss_equity_fraction",),
+        _BUYS,
+        losses.trade_loss_allows,
+    ),
+    Rule(losses.daily_loss, ("account",), ("max_daily_loss_fraction",), _ENTRIES),
+    Rule(losses.weekly_loss, ("account", "losses"), ("max_weekly_loss_fraction",), _ENTRIES),
+    Rule(losses.peak_drawdown, ("account",), ("max_drawdown_fraction",), _ENTRIES),
+    Rule(
+        rules_time.loss_streak,
+        ("losses",),
+        ("max_loss_streak_count", "loss_streak_pause_seconds"),
+        _ENTRIES,
+    ),
+    Rule(rules_time.loss_cooldown, ("losses",), ("loss_cooldown_seconds",), _ENTRIES),
+    Rule(
+        losses.stressed_loss,
+        ("account", "quote", "open_orders", "book"),
+        ("max_stressed_loss_equity_fraction",),
+        _BUYS,
+        losses.stressed_loss_allows,
+    ),
+    Rule(
+        losses.value_at_risk,
+        ("account", "quote", "open_orders", "book"),
+        ("max_var_equity_fraction",),
+        _BUYS,
+        losses.value_at_risk_allows,
+    ),
+    Rule(
+        losses.expected_shortfall,
+        ("account", "quote", "open_orders", "book"),
+        ("max_cvar_equity_fraction",),
+        _BUYS,
+        losses.expected_shortfall_allows,
+    ),
+    Rule(rules_time.trading_hours, (), ("trading_hours_utc",), _ENTRIES),
+    Rule(rules_time.blackout, (), ("blackout_windows_utc",), _ENTRIES),
+    Rule(rules_time.news_blackout, ("market",), ("news_blackout_seconds",), _ENTRIES),
+    Rule(
+        rules_size.model_health,
+        ("account", "quote", "open_orders", "health"),
+        ("max_abstention_fraction", "unhealthy_size_fraction", "max_order_notional_quote", *_POSITION),
+        _ENTRIES,
+        rules_size.health_allows,
+    ),
+    Rule(rules_time.open_breaker, ("breakers",), (), _ENTRIES),
+    Rule(
+        rules_size.breaker_size,
+        ("account", "quote", "open_orders", "breakers"),
+        ("max_order_notional_quote", *_POSITION),
+        _ENTRIES,
+        rules_size.breaker_allows,
+    ),
+    Rule(rules_order.reduce_only, ("account", "open_orders"), (), _ALWAYS),
 )
-"""Every rule, in the order in which breaches are told. The gate runs all of them, always."""
+"""Every rule, in the order in which breaches are told. The gate asks all that concern an order, always."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """The rules as the gate asks them: for an order that reduces, a buy, and any other sale."""
+
+    by_name: Mapping[str, Rule]
+    reducing: tuple[Check, ...]
+    buying: tuple[Check, ...]
+    selling: tuple[Check, ...]
+
+
+def rulebook(rules: Iterable[Rule]) -> Rulebook:
+    """The rules sorted by the orders that they are asked of, each in the order given."""
+    rules = tuple(rules)
+    return Rulebook(
+        by_name=MappingProxyType({rule.name: rule for rule in rules}),
+        reducing=tuple(rule.check for rule in rules if rule.asked is _ALWAYS),
+        buying=tuple(rule.check for rule in rules),
+        selling=tuple(rule.check for rule in rules if rule.asked is not _BUYS),
+    )

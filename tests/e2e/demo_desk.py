@@ -107,7 +107,9 @@ class DemoDesk:
         self.peak = max(self.peak, self.equity)
         self.curve.append(EquityPoint(at=self.now, equity=self.equity, cash=self.cash.quantize(CENT)))
         self.emit(
-            EquityMarked(self.bar, self.equity, self.cash, self.peak, CAPITAL, dict(self.prices), self.now)
+            EquityMarked(
+                self.bar, self.equity, self.cash, self.peak, CAPITAL, CAPITAL, dict(self.prices), self.now
+            )
         )
         if self.halt_.state is not HaltState.HALTED:
             await self._cycle()

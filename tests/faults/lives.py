@@ -20,7 +20,7 @@ from domain.money import ZERO, Price, Quantity
 from domain.orders import Order, OrderIntent, OrderStatus, OrderType, Side, client_order_id
 from domain.ports import Journal
 from execution.algorithms.worker import AlgorithmWorker
-from execution.facts import FactsSource
+from execution.facts import FactsSource, no_breakers
 from execution.guardian import StopGuardian
 from execution.order_desk import OrderDesk
 from execution.venue import Venue
@@ -45,7 +45,7 @@ class Process:
         self.desk = OrderDesk(
             venue=venue,
             portfolio=self.portfolio,
-            facts=FactsSource(self.portfolio, ground.feed, lambda: halt, ground.limits),
+            facts=FactsSource(self.portfolio, ground.feed, lambda: halt, ground.limits, breakers=no_breakers),
             limits=ground.limits,
             journal=journal,
             clock=ground.clock,
@@ -90,6 +90,7 @@ class Process:
                 account.cash,
                 account.peak_equity,
                 account.day_start_equity,
+                account.week_start_equity,
                 marks,
                 now,
             )

@@ -19,6 +19,7 @@ from simulator.exchange.policy import FeeIn
 from tests.contracts.wire_world import WireMarket, WireWorld, wire_market, wire_world
 from tests.faults.ground import Seen
 from tests.faults.world import StillFeed
+from tests.roomy import ROOM
 from tests.scenarios.stage import BTC, INSTRUMENT, USDT
 
 _DEEP = "1000"
@@ -31,7 +32,7 @@ class WireGround:
     instruments: Mapping[Symbol, Instrument] = {BTC: INSTRUMENT}
     capital = Money(Decimal(10_000), USDT)
     limits: RiskLimits = RiskLimits.from_mapping(
-        {**DEFAULTS, "allowed_symbols": [BTC], "max_orders_per_window_count": 1000}
+        {**DEFAULTS, **ROOM, "allowed_symbols": [BTC], "max_orders_per_window_count": 1000}
     )
     price = Decimal(100)
     quantity = Decimal(2)

@@ -16,7 +16,7 @@ from domain.market import Candle, Headline, OrderBook, Quote, Timeframe
 from domain.money import Currency, Money, Price, Quantity, Symbol
 from domain.orders import Order, OrderIntent, OrderType, Side, client_order_id
 from domain.ports import Journal
-from execution.facts import FactsSource
+from execution.facts import FactsSource, no_breakers
 from execution.guardian import StopGuardian
 from execution.order_desk import OrderDesk
 from execution.patience import Patience
@@ -26,6 +26,7 @@ from market.bars import Bars
 from memory.journal import MemoryJournal
 from portfolio.portfolio import Portfolio
 from risk.limits import DEFAULTS, RiskLimits
+from tests.roomy import ROOM, deep_book, still_bars
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
@@ -49,7 +50,7 @@ def instrument(symbol: Symbol) -> Instrument:
 
 INSTRUMENTS: Mapping[Symbol, Instrument] = {symbol: instrument(symbol) for symbol in (BTC, ETH)}
 LIMITS = RiskLimits.from_mapping(
-    {**DEFAULTS, "allowed_symbols": [BTC, ETH], "max_orders_per_window_count": 1000}
+    {**DEFAULTS, **ROOM, "allowed_symbols": [BTC, ETH], "max_orders_per_window_count": 1000}
 )
 
 
@@ -82,13 +83,13 @@ class StillFeed:
         return Quote(symbol, Price(last - tick), Price(last + tick), Price(last), self.now or START)
 
     def book(self, symbol: Symbol) -> OrderBook | None:
-        return None
+        return deep_book(symbol, self.last[symbol], self.now or START)
 
     def headlines(self, since: datetime) -> tuple[Headline, ...]:
         return ()
 
     def history(self, symbol: Symbol, as_of: datetime, limit: int) -> Bars:
-        raise NotImplementedError("nobody here looks back")
+        return still_bars(symbol, self.timeframe, self.last[symbol], as_of, min(limit, 48))
 
     def bar_index(self) -> int:
         return 0
@@ -146,7 +147,7 @@ def world(
     desk = OrderDesk(
         venue=venue,
         portfolio=portfolio,
-        facts=FactsSource(portfolio, feed, lambda: halt[0], limits),
+        facts=FactsSource(portfolio, feed, lambda: halt[0], limits, breakers=no_breakers),
         limits=limits,
         journal=journal,
         clock=clock,

@@ -95,6 +95,6 @@ def test_the_order_of_a_mapping_does_not_change_the_bytes(prices: Mapping[str, D
         zero = Decimal(0)
         at = datetime(2024, 1, 1, tzinfo=UTC)
         named = {Symbol(name): price for name, price in items.items()}
-        return EquityMarked(1, zero, zero, zero, zero, named, at)
+        return EquityMarked(1, zero, zero, zero, zero, zero, named, at)
 
     assert encode(event(prices)) == encode(event(dict(reversed(list(prices.items())))))

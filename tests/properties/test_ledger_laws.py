@@ -112,6 +112,7 @@ def summary(account: Portfolio) -> tuple[Any, ...]:
         account.fees_paid,
         account.peak_equity,
         account.day_start_equity,
+        account.week_start_equity,
         dict(account.positions),
         dict(account.balances()),
     )
@@ -223,13 +224,19 @@ def test_a_restart_changes_nothing(before: list[Trade | Mark], after: list[Trade
     fills = play(unbroken, before)
     at = (unbroken.marked_at or NOON) + hour
     unbroken.mark(everything, at)
-    assume(unbroken.day_start_equity > 0)  # the books take any fills; a ruined account cannot be restored
+    assume(
+        unbroken.day_start_equity > 0 and unbroken.week_start_equity > 0
+    )  # the books take any fills; a ruined account cannot be restored
 
     restarted = portfolio()
     for fill in fills:
         restarted.book(fill)
     restarted.restore_marks(
-        peak=unbroken.peak_equity, day_start=unbroken.day_start_equity, at=at, prices=everything
+        peak=unbroken.peak_equity,
+        day_start=unbroken.day_start_equity,
+        week_start=unbroken.week_start_equity,
+        at=at,
+        prices=everything,
     )
     assert summary(restarted) == summary(unbroken)
     for account in (unbroken, restarted):

@@ -11,13 +11,24 @@ from domain.errors import UnknownSymbol
 from domain.halt import HaltState
 from domain.instrument import Instrument
 from domain.market import BookLevel, Candle, Headline, OrderBook, Quote, Timeframe
-from domain.money import Currency, Price, Quantity, Symbol
+from domain.money import ONE, ZERO, Currency, Price, Quantity, Symbol
 from domain.orders import STOPS, OrderIntent, OrderType, Side, TimeInForce
 from market.bars import Bars, empty_bars
 from risk.approval import ApprovedOrder
-from risk.facts import AccountFacts, PositionFacts, RiskFacts
+from risk.facts import (
+    AccountFacts,
+    BookFacts,
+    BreakerFacts,
+    HealthFacts,
+    LossFacts,
+    MarketFacts,
+    PositionFacts,
+    RiskFacts,
+    ScenarioFacts,
+)
 from risk.gate import Refused, review
 from risk.limits import DEFAULTS, RiskLimits
+from tests.roomy import ROOM
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -45,6 +56,7 @@ _RICH = AccountFacts(
 _LIMITS = RiskLimits.from_mapping(
     {
         **DEFAULTS,
+        **ROOM,
         "allowed_symbols": [BTC],
         "max_order_notional_quote": "1000000000",
         "max_position_notional_quote": "1000000000000",
@@ -54,6 +66,9 @@ _LIMITS = RiskLimits.from_mapping(
         "require_stop": False,
     }
 )
+
+
+_MUCH = Decimal(10) ** 12
 
 
 def bar(index: int, o: str, h: str, low: str, c: str, volume: str = "1000") -> Candle:
@@ -180,6 +195,12 @@ def approve(intent: OrderIntent, at: datetime | None = None) -> ApprovedOrder:
         quote=Quote(intent.symbol, price, price, price, now),
         open_orders=(),
         recent_orders=0,
+        market=MarketFacts(price, _MUCH, _MUCH, _MUCH, None),
+        losses=LossFacts(Decimal(10**9), 0, None, {}),
+        book=BookFacts({}, (ScenarioFacts("none", ZERO, ZERO),), (ZERO,), ZERO, ZERO, ZERO, ZERO),
+        recent_intents=(),
+        health=HealthFacts(0, 0),
+        breakers=BreakerFacts(ONE, ()),
     )
     verdict = review(intent, facts, _LIMITS, now)
     if isinstance(verdict, Refused):

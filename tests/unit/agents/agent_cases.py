@@ -16,7 +16,7 @@ from domain.market import BookLevel, Headline, MarketSnapshot, OrderBook, Quote,
 from domain.money import Price, Quantity, Symbol
 from domain.opinions import Proposal, Target
 from domain.orders import Origin
-from execution.facts import FactsSource
+from execution.facts import FactsSource, no_breakers
 from execution.ids import OwnIds
 from execution.scripted import ScriptedVenue
 from market.bars import Bars
@@ -106,7 +106,7 @@ def scene(
         )
     digest = hashlib.sha256(repr((views, headlines)).encode()).hexdigest()
     events: list[DeskEvent] = []
-    facts = FactsSource(made.portfolio, feed, lambda: made.halt[0], LIMITS)
+    facts = FactsSource(made.portfolio, feed, lambda: made.halt[0], LIMITS, breakers=no_breakers)
     context = ToolContext(
         snapshot=MarketSnapshot(START, views, tuple(headlines), digest),
         feed=feed,

@@ -81,7 +81,11 @@ async def test_drawdown_shrinks_from_half_of_its_limit_on(price: str, kept: str)
         )
     )  # fmt: skip
     place.world.portfolio.restore_marks(
-        peak=Decimal(100_000), day_start=Decimal(60_000), at=START, prices={BTC: Decimal(price)}
+        peak=Decimal(100_000),
+        day_start=Decimal(60_000),
+        week_start=Decimal(60_000),
+        at=START,
+        prices={BTC: Decimal(price)},
     )
     made, _ = await RiskAnalyst(tools=TOOLS).temper(place.context, proposal(ETH="0.10"), ())
     assert weights(made)[ETH] == Decimal("0.10") * Decimal(kept)
@@ -90,7 +94,11 @@ async def test_drawdown_shrinks_from_half_of_its_limit_on(price: str, kept: str)
 async def test_the_loss_of_the_day_shrinks_too() -> None:
     place = calm()
     place.world.portfolio.restore_marks(
-        peak=Decimal(100_000), day_start=Decimal("104166.67"), at=START, prices={}
+        peak=Decimal(100_000),
+        day_start=Decimal("104166.67"),
+        week_start=Decimal(100_000),
+        at=START,
+        prices={},
     )
     made, report = await RiskAnalyst(tools=TOOLS).temper(place.context, proposal(ETH="0.10"), ())
     assert weights(made)[ETH] == pytest.approx(Decimal("0.04"), abs=Decimal("0.0001"))

@@ -48,4 +48,4 @@ def test_doing_nothing_is_said_now_and_then_and_marks_never() -> None:
         "BTC/USDT to 5.0 %; 1 order",
     ]
     one = Decimal(1)
-    assert _said(EquityMarked(0, one, one, one, one, {}, AT)) == []
+    assert _said(EquityMarked(0, one, one, one, one, one, {}, AT)) == []

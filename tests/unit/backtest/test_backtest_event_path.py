@@ -24,7 +24,7 @@ from domain.instrument import Instrument
 from domain.market import Timeframe
 from domain.money import Currency, Money, Quantity, Symbol
 from domain.orders import Fill, OrderIntent, OrderType, Side, client_order_id
-from execution.facts import FactsSource
+from execution.facts import FactsSource, no_breakers
 from execution.order_desk import OrderDesk
 from execution.paper import PaperVenue
 from graph.engine import Engine
@@ -37,6 +37,7 @@ from risk.gate import Refused, review
 from risk.limits import DEFAULTS, RiskLimits
 from simulator.costs import FeeSchedule, NextOpen
 from simulator.matching import MatchingCore
+from tests.roomy import ROOM
 
 BTC = Symbol("BTC/USDT")
 USDT = Currency("USDT")
@@ -48,6 +49,7 @@ INSTRUMENT = Instrument(
 CAPITAL = Decimal(100_000)
 WIDE: Mapping[str, object] = {
     **DEFAULTS,
+    **ROOM,
     "allowed_symbols": [BTC],
     "require_stop": False,
     "max_order_notional_quote": CAPITAL,
@@ -92,7 +94,7 @@ def world(bars: Bars, limits: Mapping[str, object] | None = None) -> World:
     feed, clock, journal, tally = TapeFeed(bars, INSTRUMENT), SimulatedClock(), MemoryJournal(), Tally()
     portfolio = Portfolio(Money(CAPITAL, USDT), feed.instruments)
     held = RiskLimits.from_mapping({**WIDE, **(limits or {})})
-    facts = FactsSource(portfolio, feed, lambda: HaltState.ACTIVE, held)
+    facts = FactsSource(portfolio, feed, lambda: HaltState.ACTIVE, held, breakers=no_breakers)
     fees = FeeSchedule(Decimal("0.001"), Decimal("0.001"))
     venue = PaperVenue(feed, MatchingCore(feed.instruments, fees, NextOpen(), portfolio.balances()))
     desk = OrderDesk(

@@ -16,6 +16,7 @@ from memory.journal import MemoryJournal
 from risk.approval import ApprovedOrder
 from risk.limits import DEFAULTS, RiskLimits
 from tests.faults.world import BTC, ETH, INSTRUMENTS, START, StillFeed, World, world
+from tests.roomy import ROOM
 
 MINUTE = timedelta(minutes=1)
 
@@ -44,6 +45,7 @@ class DeadlyVenue(ScriptedVenue):
 ROOMY = RiskLimits.from_mapping(
     {
         **DEFAULTS,
+        **ROOM,
         "allowed_symbols": [BTC, ETH],
         "max_orders_per_window_count": 100_000,
         "max_open_orders_count": 1000,

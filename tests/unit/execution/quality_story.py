@@ -73,7 +73,7 @@ def fill(
 def mark(after: float, **prices: str) -> EquityMarked:
     worth = Decimal(100_000)
     told = {Symbol(f"{name}/USDT"): Decimal(value) for name, value in prices.items()}
-    return EquityMarked(0, worth, worth, worth, worth, told, START + SECOND * after)
+    return EquityMarked(0, worth, worth, worth, worth, worth, told, START + SECOND * after)
 
 
 BOUGHT = order(0)

@@ -19,12 +19,14 @@ D = Decimal
 
 
 def source(account: Portfolio) -> FactsSource:
-    feed = SimpleNamespace(instruments={BTC: instrument(BTC)}, quote=lambda symbol: None)
+    feed = SimpleNamespace(
+        instruments={BTC: instrument(BTC), ETH: instrument(ETH)}, quote=lambda symbol: None
+    )
     return FactsSource(account, cast(Any, feed), lambda: HaltState.ACTIVE, RiskLimits())
 
 
 def told(facts: FactsSource) -> AccountFacts:
-    account = facts.gather(BTC, NOON, ()).account
+    account = facts.gather(BTC, NOON, (), entry=False).account
     assert account is not None
     return account
 
@@ -53,7 +55,9 @@ def test_every_fill_and_every_mark_is_seen_at_the_next_review() -> None:
         lambda: account.book(buy("2", "3000", symbol=ETH)),
         lambda: account.book(sell("1", "39500")),
         lambda: account.mark({}, NOON + timedelta(days=1)),
-        lambda: account.restore_marks(peak=D(150_000), day_start=D(95_000), at=NOON, prices={ETH: D(2_900)}),
+        lambda: account.restore_marks(
+            peak=D(150_000), day_start=D(95_000), week_start=D(95_000), at=NOON, prices={ETH: D(2_900)}
+        ),
     ]
     assert told(facts) == as_it_stands(account)
     for step in steps:

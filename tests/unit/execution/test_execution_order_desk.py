@@ -22,6 +22,7 @@ from domain.events import (
 from domain.halt import HaltState
 from domain.money import Symbol
 from domain.orders import Order, OrderStatus
+from domain.reconciliation import IntentReduced
 from execution.scripted import Answer, ScriptedVenue
 from memory.journal import MemoryJournal
 from risk.approval import ApprovedOrder
@@ -107,8 +108,25 @@ async def test_open_orders_count_in_the_review_of_the_next() -> None:
     w = world()
     await w.desk.submit(intent(0, quantity="0.5", limit="40000"))
     order = await w.desk.submit(intent(1, quantity="0.5", limit="40000"))
-    assert now(order) is OrderStatus.REFUSED
+    assert order.intent.quantity == Decimal("0.25"), "of 30,000 in one symbol 20,000 are pending"
+    third = await w.desk.submit(intent(2, quantity="0.5", limit="40000"))
+    assert now(third) is OrderStatus.REFUSED
     assert "position_size" in [breach.rule for breach in w.events(IntentRefused)[0].breaches]
+
+
+async def test_a_clipped_order_is_written_down_smaller_before_it_is_sent() -> None:
+    w = world()
+    order = await w.desk.submit(intent(0, quantity="1", limit="40000"))
+    assert now(order) is OrderStatus.ACCEPTED
+    (event,) = w.events(IntentReduced)
+    assert event.client_id == order.client_id
+    assert event.quantity == order.intent.quantity == Decimal("0.625")
+    assert event.reason == "order_notional allows 0.625 of 1; position_size allows 0.750 of 1"
+    kinds = [each.kind for each in w.seen]
+    assert kinds.index("intent_reduced") < kinds.index("order_submitted")
+    after = world(w.journal, w.venue)
+    after.desk.restore(event for _, event in w.journal.events())
+    assert after.desk.orders[order.client_id].intent == order.intent
 
 
 async def test_the_order_rate_counts_only_its_window() -> None:

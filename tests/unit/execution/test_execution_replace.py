@@ -72,7 +72,7 @@ async def test_it_is_written_down_before_the_old_one_is_touched() -> None:
 
 async def test_the_review_counts_the_old_order_as_gone() -> None:
     w = await resting("0.6")  # 23,400 of 30,000 allowed in one symbol: a second one would not fit
-    beside = await w.desk.submit(intent(2, quantity="0.5", limit="39500"))
+    beside = await w.desk.submit(replace(intent(2, quantity="0.5", limit="39500"), group="whole"))
     assert beside.status is OrderStatus.REFUSED
     assert (await w.desk.replace(OLD, closer("0.6"))).status is OrderStatus.ACCEPTED
 

@@ -95,5 +95,5 @@ def test_a_mapping_that_cannot_change_is_written_too() -> None:
 
     zero = Decimal(0)
     prices = {Symbol("BTC/USDT"): Decimal("1.50")}
-    event = EquityMarked(1, zero, zero, zero, zero, MappingProxyType(prices), AT)
+    event = EquityMarked(1, zero, zero, zero, zero, zero, MappingProxyType(prices), AT)
     assert decode(event.kind, encode(event)) == replace(event, prices=prices)

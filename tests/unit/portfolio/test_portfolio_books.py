@@ -313,7 +313,7 @@ def test_the_version_moves_with_every_change_and_only_then() -> None:
     seen.append(account.version)
     account.mark({BTC: D(41_000)}, NOON)
     seen.append(account.version)
-    account.restore_marks(peak=D(200_000), day_start=D(90_000), at=NOON, prices={})
+    account.restore_marks(peak=D(200_000), day_start=D(90_000), week_start=D(90_000), at=NOON, prices={})
     seen.append(account.version)
     assert len(set(seen)) == len(seen)
     with pytest.raises(LedgerError):

@@ -143,6 +143,7 @@ def test_peak_and_day_start_survive_a_restart() -> None:
     after.restore_marks(
         peak=before.peak_equity,
         day_start=before.day_start_equity,
+        week_start=before.week_start_equity,
         at=MIDNIGHT + HOUR,
         prices={BTC: D(43_000), ETH: D(3_000)},
     )
@@ -156,23 +157,27 @@ def test_peak_and_day_start_survive_a_restart() -> None:
 
 def test_a_restored_peak_is_never_below_the_equity() -> None:
     account = holder()
-    account.restore_marks(peak=D(100_000), day_start=D(100_000), at=NOON, prices={BTC: D(60_000)})
+    account.restore_marks(
+        peak=D(100_000), day_start=D(100_000), week_start=D(100_000), at=NOON, prices={BTC: D(60_000)}
+    )
     assert account.peak_equity == D(120_000)
 
 
 def test_after_a_restart_time_does_not_run_backwards() -> None:
     account = holder()
-    account.restore_marks(peak=D(100_000), day_start=D(100_000), at=NOON, prices={BTC: D(40_000)})
+    account.restore_marks(
+        peak=D(100_000), day_start=D(100_000), week_start=D(100_000), at=NOON, prices={BTC: D(40_000)}
+    )
     with pytest.raises(LedgerError, match="already marked"):
         account.mark({BTC: D(40_000)}, NOON - HOUR)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "NaN", "Infinity"])
-@pytest.mark.parametrize("name", ["peak", "day_start"])
+@pytest.mark.parametrize("name", ["peak", "day_start", "week_start"])
 def test_marks_no_journal_can_have_held_are_refused(name: str, value: str) -> None:
     account = holder()
     before = marks(account)
-    told = {"peak": D(100_000), "day_start": D(100_000), name: D(value)}
+    told = {"peak": D(100_000), "day_start": D(100_000), "week_start": D(100_000), name: D(value)}
     with pytest.raises(LedgerError, match="cannot be restored"):
         account.restore_marks(**told, at=NOON, prices={BTC: D(1)})
     assert marks(account) == before

@@ -13,55 +13,143 @@ import pytest
 from domain.halt import HaltState
 from domain.money import Currency, Price, Quantity, Symbol
 from domain.orders import OrderIntent, OrderType, Side
-from risk.facts import PositionFacts, RiskFacts
+from risk.facts import BreakerFacts, HealthFacts, PositionFacts, RiskFacts
 from risk.gate import Refused
+from risk.rules import RULES
 from tests.unit.risk.gate_cases import (
     BUY,
     ETH,
     FACTS,
     INSTRUMENT,
     LIMITS,
+    LOSSES,
     NOW,
     QUOTE,
     SELL,
     USDT,
     Plan,
     account,
+    book,
+    cut,
     holding,
+    losses,
+    market,
     refused_by,
     resting,
     verdict,
 )
 
+EXPOSURE = {
+    "position_size",
+    "gross_exposure",
+    "leverage",
+    "cluster_exposure",
+    "stressed_loss",
+    "value_at_risk",
+    "expected_shortfall",
+}
 UNKNOWN_REFUSES = {
     "halt": {"halt_state"},
     "account": {
         "known_account",
         "balance",
-        "position_size",
-        "gross_exposure",
+        "trade_loss",
         "daily_loss",
+        "weekly_loss",
         "peak_drawdown",
+        *EXPOSURE,
     },
     "instrument": {"allowed_symbol", "venue_filters", "balance"},
     "quote": {
         "fresh_price",
+        "price_agreement",
+        "estimated_price",
         "venue_filters",
         "balance",
         "order_notional",
-        "position_size",
-        "gross_exposure",
+        "depth_share",
+        "volume_share",
         "price_collar",
         "stop_required",
+        "trade_loss",
+        *EXPOSURE,
     },
-    "open_orders": {"balance", "position_size", "gross_exposure", "open_orders"},
+    "open_orders": {"balance", "open_orders", *EXPOSURE},
     "recent_orders": {"order_rate"},
+    "market": {"price_agreement", "depth_share", "volume_share", "news_blackout"},
+    "losses": {"weekly_loss", "loss_streak", "loss_cooldown"},
+    "book": {"cluster_exposure", "stressed_loss", "value_at_risk", "expected_shortfall"},
+    "recent_intents": {"duplicate_intent"},
+    "health": {"model_health"},
+    "breakers": {"open_breaker", "breaker_size"},
 }
 
 
 @pytest.mark.parametrize("fact", [each.name for each in fields(RiskFacts)])
 def test_an_unknown_fact_refuses(fact: str) -> None:
     assert set(refused_by(Plan(facts=replace(FACTS, **{fact: None})))) == UNKNOWN_REFUSES[fact]
+
+
+@pytest.mark.parametrize("fact", UNKNOWN_REFUSES)
+def test_a_rule_declares_the_facts_without_which_it_refuses(fact: str) -> None:
+    declared = {rule.name for rule in RULES if fact in rule.needs}
+    assert UNKNOWN_REFUSES[fact] <= declared
+
+
+def test_parts_of_the_market_that_are_unknown_refuse() -> None:
+    assert refused_by(Plan(facts=market(reference=None))) == ["price_agreement"]
+    assert refused_by(Plan(facts=market(asks_quote=None))) == ["depth_share"]
+    assert refused_by(Plan(facts=market(volume_quote=None))) == ["volume_share"]
+    assert refused_by(Plan(facts=market(bids_quote=None))) == []
+    sale = replace(SELL, reduce_only=False)
+    assert refused_by(Plan(sale, holding("1", market=market(bids_quote=None).market))) == ["depth_share"]
+    assert refused_by(Plan(sale, holding("1", market=market(asks_quote=None).market))) == []
+
+
+@pytest.mark.parametrize("reference", ["0", "-50000", "NaN", "Infinity"])
+def test_a_reference_that_makes_no_sense_refuses(reference: str) -> None:
+    assert refused_by(Plan(facts=market(reference=Decimal(reference)))) == ["price_agreement"]
+
+
+@pytest.mark.parametrize("value", ["-1", "NaN"])
+@pytest.mark.parametrize("name", ["asks_quote", "volume_quote"])
+def test_a_market_that_makes_no_sense_refuses(name: str, value: str) -> None:
+    assert len(refused_by(Plan(facts=market(**{name: Decimal(value)})))) == 1
+    assert cut(Plan(facts=market(**{name: Decimal(value)}))) == 0
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "NaN", "Infinity"])
+def test_a_start_of_week_that_makes_no_sense_refuses(value: str) -> None:
+    assert refused_by(Plan(facts=losses(week_start_equity=Decimal(value)))) == ["weekly_loss"]
+
+
+def test_a_streak_of_unknown_date_refuses() -> None:
+    assert refused_by(Plan(facts=losses(streak=6, streak_at=None))) == ["loss_streak"]
+
+
+@pytest.mark.parametrize("name", ["variance", "asset_variance"])
+@pytest.mark.parametrize("value", ["-1", "NaN", "Infinity"])
+def test_a_variance_that_makes_no_sense_refuses(name: str, value: str) -> None:
+    plan = Plan(facts=book(**{name: Decimal(value)}))
+    assert refused_by(plan) == ["value_at_risk", "expected_shortfall"]
+    assert cut(plan) == 0
+
+
+def test_no_scenarios_are_no_answer() -> None:
+    assert refused_by(Plan(facts=book(scenarios=(), scenario_losses=()))) == ["stressed_loss"]
+    assert refused_by(Plan(facts=book(scenario_losses=(Decimal(0),)))) == ["stressed_loss"]
+
+
+@pytest.mark.parametrize(("asked", "abstained"), [(20, 21), (5, -1)])
+def test_a_count_of_answers_that_makes_no_sense_refuses(asked: int, abstained: int) -> None:
+    assert refused_by(Plan(facts=replace(FACTS, health=HealthFacts(asked, abstained)))) == ["model_health"]
+
+
+@pytest.mark.parametrize("size", ["-0.1", "1.1", "NaN"])
+def test_a_breaker_that_makes_no_sense_refuses(size: str) -> None:
+    plan = Plan(facts=replace(FACTS, breakers=BreakerFacts(Decimal(size), ())))
+    assert refused_by(plan) == ["breaker_size"]
+    assert cut(plan) == 0
 
 
 def test_unknown_account_is_refused() -> None:
@@ -102,7 +190,9 @@ def test_open_orders_that_make_no_sense_refuse(remaining: str, price: str) -> No
 @pytest.mark.parametrize("quantity", ["-1", "NaN"])
 def test_a_holding_that_makes_no_sense_cannot_make_room(quantity: str) -> None:
     facts = account(positions={ETH: PositionFacts(Decimal(quantity), Decimal(3_000))})
-    assert refused_by(Plan(facts=facts)) == ["gross_exposure"]
+    told = refused_by(Plan(facts=facts))
+    assert told[:2] == ["gross_exposure", "leverage"]
+    assert cut(Plan(facts=facts)) == 0
 
 
 @pytest.mark.parametrize("quantity", ["0", "-0.1", "NaN", "Infinity"])
@@ -215,7 +305,7 @@ def test_an_open_order_with_nothing_remaining_is_no_obstacle() -> None:
 
 @pytest.mark.parametrize("stop", ["50010", "60000", "0", "-1"])
 def test_a_stop_that_is_not_below_the_entry_is_refused(stop: str) -> None:
-    assert refused_by(Plan(replace(BUY, protective_stop=Price(Decimal(stop))))) == ["stop_required"]
+    assert "stop_required" in refused_by(Plan(replace(BUY, protective_stop=Price(Decimal(stop)))))
 
 
 def test_a_stop_above_the_entry_is_refused_even_when_none_is_required() -> None:
@@ -227,7 +317,7 @@ def test_pending_buys_count_in_exposure_position_and_balance() -> None:
     pending = replace(FACTS, open_orders=(resting(Side.BUY, "0.52", "50000"),))
     assert refused_by(Plan(facts=pending)) == ["position_size"]
     elsewhere = replace(FACTS, open_orders=(resting(Side.BUY, "26", "3000", symbol=ETH),))
-    assert refused_by(Plan(facts=elsewhere)) == ["gross_exposure"]
+    assert refused_by(Plan(facts=elsewhere)) == ["gross_exposure", "cluster_exposure", "stressed_loss"]
     spent = account(free={USDT: Decimal(30_000)})
     assert refused_by(
         Plan(facts=replace(spent, open_orders=(resting(Side.BUY, "9", "3000", symbol=ETH),)))
@@ -253,7 +343,8 @@ def test_losses_count_what_is_not_sold_yet() -> None:
 
 def test_a_desk_without_positions_still_remembers_its_drawdown() -> None:
     flat = account(equity=Decimal(79_000), day_start_equity=Decimal(79_000), free={USDT: Decimal(79_000)})
-    assert refused_by(Plan(facts=flat)) == ["peak_drawdown"]
+    begun = replace(LOSSES, week_start_equity=Decimal(79_000))
+    assert refused_by(Plan(facts=replace(flat, losses=begun))) == ["peak_drawdown"]
 
 
 def test_selling_more_than_held_is_refused_without_the_reduce_only_mark_too() -> None:

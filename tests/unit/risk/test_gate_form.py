@@ -13,7 +13,7 @@ from domain.money import Price
 from domain.orders import OrderIntent, OrderType, Origin, Side, TimeInForce
 from risk.facts import RiskFacts
 from risk.gate import Refused
-from risk.rules import RULES
+from risk.rules import RULES, rulebook
 from tests.unit.risk.gate_cases import (
     BUY,
     FACTS,
@@ -47,6 +47,8 @@ def without(intent: OrderIntent, name: str) -> OrderIntent:
     gone: dict[str, Any] = {name: None}
     return replace(intent, **gone)
 
+
+NO_REWARD = replace(LIMITS, min_reward_to_risk_ratio=Decimal(0))
 
 # The market is 49,990 / 50,010.
 GOOD: dict[str, Plan] = {
@@ -83,7 +85,7 @@ GOOD: dict[str, Plan] = {
     ),
     "the desk's own date": Plan(entry(OrderType.LIMIT, limit_price=price("49500"), expires_at=LATER)),
     "post-only": Plan(entry(OrderType.LIMIT, limit_price=price("49500"), post_only=True)),
-    "bracket": Plan(replace(BUY, take_profit=price("50010.01"), trailing=Decimal("0.05"))),
+    "bracket": Plan(replace(BUY, take_profit=price("52510.50"), trailing=Decimal("0.05"))),
     "replacement": Plan(replace(BUY, replaces="s-000000-00")),
 }
 
@@ -171,7 +173,10 @@ BAD: dict[str, tuple[Plan, str]] = {
         "opens nothing",
     ),
     "a sale with a take-profit": (Plan(replace(SELL, take_profit=price("60000")), HELD), "opens nothing"),
-    "a take-profit at the price": (Plan(replace(BUY, take_profit=price("50010"))), "not above its price"),
+    "a take-profit at the price": (
+        Plan(replace(BUY, take_profit=price("50010")), limits=NO_REWARD),
+        "not above its price",
+    ),
     "its own replacement": (Plan(replace(BUY, replaces=BUY.client_id)), "replace itself"),
 }
 
@@ -190,7 +195,7 @@ def test_an_order_out_of_form_is_refused_for_its_form_alone(
     assert isinstance(answer, Refused)
     assert [breach.rule for breach in answer.breaches] == ["well_formed"]
     assert why in answer.breaches[0].message
-    monkeypatch.setattr("risk.gate.RULES", tuple(each for each in RULES if each.__name__ != "well_formed"))
+    monkeypatch.setattr("risk.gate.RULEBOOK", rulebook(each for each in RULES if each.name != "well_formed"))
     assert refused_by(plan) == []
 
 
