@@ -43,9 +43,9 @@ _SELL: Final = Side.SELL
 class OrderBook:
     """Orders by client id, with the few that matter now kept apart: no look at all orders, ever.
 
-    `entries` holds the intent of the newest filled entry of each position, `stops` the newest stop that was
-    armed for it and `first_stops` the price of the first one; all three forget a symbol when its position is
-    gone or too small to sell.
+    `entries` holds the intent of the newest filled entry of each position and `promises` the one that named
+    the tightest stop, `stops` the newest stop that was armed for it and `first_stops` the price of the first
+    one; they forget a symbol when its position is gone or too small to sell.
     `filled_before` tells what an order that is to be replaced had filled when that was written down.
     """
 
@@ -59,6 +59,7 @@ class OrderBook:
         """Every order that is not terminal, oldest first."""
         self.unknown: dict[str, Order] = {}
         self.entries: dict[Symbol, OrderIntent] = {}
+        self.promises: dict[Symbol, OrderIntent] = {}
         self.stops: dict[Symbol, StopArmed] = {}
         self.first_stops: dict[Symbol, Price] = {}
         self.filled_before: dict[str, Decimal] = {}
@@ -161,11 +162,20 @@ class OrderBook:
         self._settled(order)
         if not intent.reduce_only:
             self.entries[fill.symbol] = intent
+            if intent.protective_stop is not None:
+                self._promised(intent, intent.protective_stop)
         if fill.side is _SELL and not self._portfolio.sellable(fill.symbol, fill.price):
             self._emptied(fill.symbol)  # dust that a fee left lends no stop to the next entry
 
+    def _promised(self, intent: OrderIntent, stop: Price) -> None:
+        """Of several entries into one position the tightest stop holds, whichever filled last."""
+        before = self.promises.get(intent.symbol)
+        if before is None or before.protective_stop is None or stop >= before.protective_stop:
+            self.promises[intent.symbol] = intent
+
     def _emptied(self, symbol: Symbol) -> None:
         self.entries.pop(symbol, None)
+        self.promises.pop(symbol, None)
         self.stops.pop(symbol, None)
         self.first_stops.pop(symbol, None)
 

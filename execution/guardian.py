@@ -118,7 +118,14 @@ class StopGuardian(Guarding):
                 if symbol in self._told_gaps and await self._close_late(wanted):
                     self._restless.add(symbol)
                     continue
-            if not await self._protect(wanted):
+            unarmed = self._keeper is not None and self._desk.first_stop(symbol) is None
+            calm = await self._protect(wanted)
+            if unarmed and self._desk.first_stop(symbol) is not None:
+                wanted = self._plan(
+                    symbol, position
+                )  # what is risked is known now, and rules may count in it
+                calm = await self._protect(wanted)
+            if not calm:
                 self._restless.add(symbol)
             if self._is_covered(wanted):
                 self._end_gap(wanted)
@@ -148,6 +155,7 @@ class StopGuardian(Guarding):
             position,
             self._feed.instruments[symbol],
             desk.entry(symbol),
+            desk.promise(symbol),
             desk.armed_stop(symbol),
             self._feed.quote(symbol),
             self._selling(symbol),
@@ -335,7 +343,13 @@ class StopGuardian(Guarding):
         symbol, known = wanted.symbol, self._watched.get(wanted.symbol)
         if known is None or (known.held, known.level) != (wanted.held, wanted.level):
             self._watched[symbol] = wanted
-            self._record_armed(wanted, wanted.held, "")
+            armed = self._desk.armed_stop(symbol)  # after a restart it may stand in the journal already
+            if armed is None or (armed.quantity, armed.trigger_price, armed.client_id) != (
+                wanted.held,
+                wanted.level,
+                "",
+            ):
+                self._record_armed(wanted, wanted.held, "")
         if self._is_breached(wanted):
             await self._get_out(wanted, f"the price is at or under the stop at {wanted.level:f}")
         return False

@@ -53,6 +53,7 @@ def plan(
     position: Position,
     instrument: Instrument,
     entry: OrderIntent | None,
+    promise: OrderIntent | None,
     armed: StopArmed | None,
     quote: Quote | None,
     selling: Sequence[Order],
@@ -60,11 +61,11 @@ def plan(
     default_distance: Decimal,
     keeper: StopKeeper | None = None,
 ) -> Plan:
-    """The stop at the newest entry's price or where a rule wants it, never below one armed before.
+    """The stop where an entry promised it or a rule wants it, never below one armed before.
 
-    `selling` are the other orders that sell the symbol. An entry that named no stop has one at
-    `default_distance` below the average price. `keeper` knows the rules of the stop plan; without one there
-    are none. Prices are rounded up, towards the market.
+    `entry` is the newest entry, `promise` the one that named the tightest stop; where none did, it lies at
+    `default_distance` below the average price. `selling` are the other orders that sell the symbol. `keeper`
+    knows the rules of the stop plan; without one there are none. Prices are rounded up, towards the market.
     """
     most = Quantity(instrument.max_quantity)
     held = min(instrument.quantity(position.quantity), most)
@@ -72,7 +73,7 @@ def plan(
     free = held
     if not does.shares_holdings:
         free = min(instrument.quantity(max(position.quantity - claimed, ZERO)), most)
-    level, rule, why = _level(position, instrument, entry, armed, default_distance)
+    level, rule, why = _level(position, instrument, promise, armed, default_distance)
     trailing = entry.trailing if entry is not None else None
     if trailing is not None and quote is not None:
         followed = instrument.price_up(quote.bid * (ONE - trailing))
@@ -114,16 +115,16 @@ def moves(armed: StopArmed | None, level: Decimal, price: Decimal) -> bool:
 def _level(
     position: Position,
     instrument: Instrument,
-    entry: OrderIntent | None,
+    promise: OrderIntent | None,
     armed: StopArmed | None,
     default_distance: Decimal,
 ) -> tuple[Price, str, str]:
     """The price that is promised already, the rule behind it, and why."""
-    named = entry.protective_stop if entry is not None else None
+    named = promise.protective_stop if promise is not None else None
     if armed is not None and (named is None or armed.trigger_price >= named):
         return instrument.price_up(armed.trigger_price), armed.rule, armed.why
-    if named is not None and entry is not None:
-        return instrument.price_up(named), "entry", f"named by {entry.client_id}"
+    if named is not None and promise is not None:
+        return instrument.price_up(named), "entry", f"named by {promise.client_id}"
     price = position.average_price * (ONE - default_distance)
     return instrument.price_up(price), "default", f"{default_distance:f} under {position.average_price:.8g}"
 

@@ -93,8 +93,11 @@ class Stage:
         bound: timedelta | None = None,
         limits: RiskLimits = WIDE,
         fee_currency: str = "USDT",
+        split: bool = False,
     ) -> None:
-        self.plan, self.bound, self.limits = stops, bound, limits
+        """With `split` whatever fills does so in two executions."""
+        self.plan, self.bound, self.limits, self.split = stops, bound, limits, split
+        self.sold = 0
         self.feed = BarFeed()
         self.venue = ScriptedVenue(fee_currency, capabilities=does)
         self.journal: Journal = MemoryJournal()
@@ -126,6 +129,7 @@ class Stage:
         self.w.seen.extend(before.seen)
         self.w.desk.restore([event for _, event in self.journal.events()])
         await self.w.desk.reconcile()
+        self.w.portfolio.mark({BTC: self.feed.last[BTC]}, self.w.clock.now())
         await self.w.guardian.resume()
 
     # -- the market
@@ -165,9 +169,14 @@ class Stage:
                 self.venue.end(name, OrderStatus.CANCELLED, candle.open_time, "nothing is left to sell")
                 continue
             if told.order_type is OrderType.MARKET:
-                self.venue.fill(name, left, candle.open, candle.open_time)
+                self._fill(name, left, candle.open, candle.open_time)
             elif told.trigger_price is not None and candle.low <= told.trigger_price:
-                self.venue.fill(name, left, min(candle.open, told.trigger_price), candle.close_time)
+                self._fill(name, left, min(candle.open, told.trigger_price), candle.close_time)
+
+    def _fill(self, name: str, left: Decimal, price: Decimal, at: datetime) -> None:
+        part = self.feed.instruments[BTC].quantity(left / 3) if self.split else Decimal(0)
+        for each in filter(None, (part, left - part)):
+            self.venue.fill(name, each, price, at)
 
     def _owned(self) -> Decimal:
         fills = self.venue._fills()
