@@ -30,7 +30,7 @@ def show_limits(home: Path | None, config: Path | None, as_json: bool) -> None:
     folder, settings = Home(home_folder(home)), load(config)
     history = _history(folder) if folder.exists else History()
     running = folder.running() is not None
-    view = _view(settings, history, running)
+    view = view_of(settings, history, running)
     if as_json:
         print_json({"running": running, **view.model_dump(mode="json")})
         return
@@ -38,7 +38,8 @@ def show_limits(home: Path | None, config: Path | None, as_json: bool) -> None:
     _print(view)
 
 
-def _view(settings: Settings, history: History, running: bool) -> LimitsView:
+def view_of(settings: Settings, history: History, running: bool) -> LimitsView:
+    """The limits in force in the running desk, else those that the next one in this home starts with."""
     record = history.limits
     if running and record is not None and not record.doubt:
         document = LimitsDocument(record.configured, record.ceilings)

@@ -162,9 +162,10 @@ class JournalView:
             engine.dispose()
 
     async def limits(self) -> Mapping[str, object]:
-        from app.limits_section import limits_of
+        from app.commands.limiting import view_of
 
-        return limits_of(load()).as_mapping()
+        view = view_of(load(), self._seen.history, self._seen.live)
+        return {each.name: each.value for each in view.limits}
 
     async def explain(self, name: str) -> str:
         engine = open_database(self._seen.home.database)
