@@ -121,9 +121,8 @@ class StopGuardian(Guarding):
             unarmed = self._keeper is not None and self._desk.first_stop(symbol) is None
             calm = await self._protect(wanted)
             if unarmed and self._desk.first_stop(symbol) is not None:
-                wanted = self._plan(
-                    symbol, position
-                )  # what is risked is known now, and rules may count in it
+                # What is risked is known from here on, and rules may count in it.
+                wanted = self._plan(symbol, position)
                 calm = await self._protect(wanted)
             if not calm:
                 self._restless.add(symbol)
