@@ -101,7 +101,7 @@ def fold(events: Iterable[DeskEvent]) -> History:
     symbols = {event.intent.symbol for event in told if isinstance(event, IntentRecorded)}
     symbols.update(name for event in told if isinstance(event, EquityMarked) for name in event.prices)
     symbols.update(event.fill.symbol for event in told if isinstance(event, FillAdopted))
-    instruments = {symbol: _bookkeeping(symbol) for symbol in symbols}
+    instruments = {symbol: _bookkeeping(symbol) for symbol in sorted(symbols)}
     for event in told:
         match event:
             case SessionStarted():

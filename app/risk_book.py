@@ -50,7 +50,7 @@ def read_book(home: Path | None, config: Path | None, candles: Path | None) -> B
     seen, settings = read(home), load(config)
     session = seen.session
     values: dict[str, Decimal] = {}
-    for symbol, position in session.portfolio.positions.items():
+    for symbol, position in sorted(session.portfolio.positions.items()):
         asset = split_symbol(symbol)[0]
         values[asset] = values.get(asset, ZERO) + position.value
     marks, breakers = _events(seen)

@@ -15,6 +15,7 @@ OWN_MODULES = {
     "app.cli",
     "app.limits_line",
     "app.portfolio_line",
+    "app.risk_line",
     "app.work_line",
     "domain",
     "domain.errors",
