@@ -6,7 +6,7 @@ What is worked out is the same for a running desk and, as a dry run, for one tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -102,7 +102,8 @@ async def rebalance(desk: Desk, asked: Mapping[str, Any], *, by: str) -> dict[st
     if not desk.engine.settled:
         raise DeskError("the desk has just restarted and puts its stops back first", fix="Ask again in a bar")
     await asyncio.to_thread(load, method)
-    context, orders = desk.context, []
+    context = desk.context
+    orders: list[tuple[Decimal, Order]] = []
     async with context.hands:
         now = desk.clock.now()
         snapshot = context.snapshots.freeze(now, now)
@@ -114,7 +115,7 @@ async def rebalance(desk: Desk, asked: Mapping[str, Any], *, by: str) -> dict[st
         if not dry:
             await _withdraw(desk)
             for intent in _intents(desk, found, snapshot, f"rebalance by {method}, asked for by {by}"):
-                orders.append(await desk.orders.submit(intent))
+                orders.append((intent.quantity, await desk.orders.submit(intent)))
             desk.journal.commit()
     return described(found, running=True, dry_run=dry, orders=orders)
 
@@ -155,16 +156,19 @@ def _intents(
 
 
 def described(
-    found: Rebalancing, *, running: bool, dry_run: bool, orders: list[Order] | None = None
+    found: Rebalancing, *, running: bool, dry_run: bool, orders: Sequence[tuple[Decimal, Order]] = ()
 ) -> dict[str, Any]:
-    """A rebalancing as JSON-ready values: money and weights are decimal text."""
-    sent = orders or []
+    """A rebalancing as JSON-ready values: money and weights are decimal text.
+
+    `orders` are those sent, each with the quantity that was asked for: the gate may have made it smaller.
+    """
     trades = found.plan.trades
     what = "would be traded" if dry_run else "were traded for"
     done = f"{len(trades)} change(s) of weight {what}, turnover {found.plan.turnover * 100:.1f} % of equity"
-    refused = [order for order in sent if order.is_terminal and not order.filled]
     if not dry_run:
-        done += f": {len(sent)} order(s) sent, {len(refused)} refused"
+        refused = sum(order.is_terminal and not order.filled for _, order in orders)
+        clipped = sum(order.intent.quantity < asked for asked, order in orders if not order.is_terminal)
+        done += f": {len(orders)} order(s) sent, {clipped} made smaller by the gate, {refused} refused"
     return {
         "running": running,
         "dry_run": dry_run,
@@ -195,11 +199,12 @@ def described(
                 "client_id": order.client_id,
                 "symbol": order.intent.symbol,
                 "side": order.intent.side,
+                "asked": f"{asked:f}",
                 "quantity": f"{order.intent.quantity:f}",
                 "status": order.status,
                 "note": order.note,
             }
-            for order in sent
+            for asked, order in orders
         ],
         "message": f"{done}.",
     }

@@ -84,6 +84,8 @@ def _show(told: Mapping[str, Any]) -> None:
     )
     for order in told["orders"]:
         note = f" ({order['note']})" if order["note"] else ""
+        if order["quantity"] != order["asked"]:
+            note = f", of {order['asked']} asked for{note}"
         what = f"{order['side']} {order['quantity']} {order['symbol']}"
         print(f"{order['client_id']}: {what}, {order['status']}{note}")
     print(f"turnover {told['turnover']} of equity, cost about {told['cost']} {told['currency']}")
