@@ -1,10 +1,10 @@
 """Real crashes: what the desk does on the worst days, and what it stops a reckless policy from doing.
 
-`python -m bench.crashes FOLDER [--json FILE]` replays hourly candles (BASE-USDT.parquet of BTC, ETH and SOL)
-through 2021-05-19, 2022-05, 2022-06 and 2022-11 with the default settings, for three policies: the default
-desk, one that only buys (`bench.crash_policy`), and the same with every circuit breaker set out of its reach,
-so that only the limits are left. One trial: nothing was tuned to these weeks. Exit code 1 when a loss on any
-day or a fall from the peak is larger than its limit and the gap bound together.
+`python -m bench.crashes FOLDER [--json FILE] [--page FILE]` replays hourly candles (BASE-USDT.parquet of
+BTC, ETH and SOL) through 2021-05-19, 2022-05, 2022-06 and 2022-11 with the default settings, for three
+policies: the default desk, one that only buys (`bench.crash_policy`), and the same with every circuit breaker
+set out of its reach, so that only the limits are left. One trial: nothing was tuned to these weeks. Exit code
+1 when a loss on any day or a fall from the peak is larger than its limit and the gap bound together.
 
 **The gap bound.** A limit on losses is looked at when a bar closes; until then only stops act that rest
 already. So a loss may pass its limit by what the book loses within the one bar that takes it there: what was
@@ -30,6 +30,7 @@ from app.backtesting import in_memory
 from app.bootstrap import costs_of
 from app.session import SessionRun
 from app.settings import Settings
+from bench.crash_page import page
 from bench.crash_policy import AlwaysLong, Reckless
 from bench.crash_witness import Loss, Run, Witness
 
@@ -137,6 +138,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.crashes", description="Real crashes.")
     parser.add_argument("folder", type=Path, help="hourly candles, BASE-USDT.parquet")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="also write docs/crashes.md there")
     told = parser.parse_args()
     runs = asyncio.run(crashes(told.folder))
     for run in runs:
@@ -144,6 +146,8 @@ def main() -> int:
     if told.json is not None:
         text = json.dumps([asdict(run) for run in runs], indent=2, default=str)
         told.json.write_text(text + "\n", encoding="utf-8")
+    if told.page is not None:
+        told.page.write_text(page(runs), encoding="utf-8")
     return 0 if all(run.kept for run in runs) else 1
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.crash_witness import Crossing, Loss
+from bench.crash_page import page
+from bench.crash_witness import Crossing, Loss, Run
 from bench.crashes import POLICIES, crash
 
 START = datetime(2021, 5, 1, tzinfo=UTC)
@@ -96,3 +97,20 @@ def test_no_breaker_the_settings_know_is_left_within_reach_by_accident() -> None
     from bench.crashes import OUT_OF_REACH
 
     assert set(OUT_OF_REACH) <= set(BreakersSection.model_fields)
+
+
+def test_the_page_tells_what_was_kept_and_what_was_not() -> None:
+    good = Run("one", "default", "2021-01-01", "2021-01-31", Loss(0.05, 0.03, "x"), Loss(0.2, 0.1, "y"))
+    bad = Run("one", "reckless", "2021-01-01", "2021-01-31", Loss(0.05, 0.09, "x", 0.01), Loss(0.2))
+    bad.day.passed = False
+    good.costs = {"taker": "0.001"}
+    good.breakers = [f"at {number} drawdown open" for number in range(20)]
+    told = page([good, bad])
+    assert "taker 0.001" in told
+    assert (
+        "| one | default | +0.0% | +0.0% | 3.00% | 5% | - | - | 10.00% | 20% | - | - | 0% | 0.0% | yes |"
+        in told
+    )
+    assert "9.00% | 5% | 1.00% | 0.00% |" in told
+    assert "**NO**" in told
+    assert "and 6 more" in told
