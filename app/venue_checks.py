@@ -8,11 +8,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from app.settings import Settings, VenueKey
+from app.venue_holdings import beside
 from app.venue_keys import check_key, may_withdraw, refuse_withdrawal
 from app.venue_world import connection
 from domain.clock import LiveClock
 from domain.errors import ConfigError, DeskError
-from domain.money import Currency, Symbol
+from domain.money import ZERO, Currency, Symbol
 
 if TYPE_CHECKING:
     from execution.exchanges.venue import CcxtVenue
@@ -54,14 +55,15 @@ async def account(settings: Settings, key: VenueKey) -> str:
     capital, currency = settings.session.capital, Currency(settings.session.currency)
     async with connected(settings, key) as venue:
         await check_key(venue)
-        held = (await venue.balances()).get(currency)
-    total = held.total if held is not None else 0
+        owned = {coin: balance.total for coin, balance in (await venue.balances()).items()}
+        more = await beside(venue, owned, currency)
+    total, more = owned.get(currency, ZERO), f"; {more}" if more else ""
     if total < capital:
         raise ConfigError(
-            f"the account holds {total:f} {currency}, less than session.capital {capital:f}",
+            f"the account holds {total:f} {currency}, less than session.capital {capital:f}{more}",
             fix="Set [session] capital to what this desk may use",
         )
-    return f"the keys are taken; {total:f} {currency} there, {capital:f} for this desk"
+    return f"the keys are taken; {total:f} {currency} there, {capital:f} for this desk{more}"
 
 
 async def permissions(settings: Settings, key: VenueKey) -> str:

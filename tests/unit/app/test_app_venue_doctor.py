@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from decimal import Decimal
@@ -152,3 +153,32 @@ def test_nobody_there_is_said(doctor: Doctor, binance: Open, desk: DeskLine, tmp
     assert ended.code == 1
     failed = next(check for check in ended.told["checks"] if not check["ok"])
     assert failed["check"] == "venue"
+
+
+def test_other_coins_are_valued_at_the_bid_or_named(doctor: Doctor, there: Open) -> None:
+    (own,) = there.running.exchange.keys(ACCOUNT)
+    mixed = ApiKey("m" * 32, own.secret)
+    held = {USDT: Decimal(100_000), Currency("BTC"): Decimal("0.5"), Currency("ETH"): Decimal(2)}
+    there.running.exchange.open_account("mixed", held, [mixed])
+    told = {name: mixed.key if name.endswith("_KEY") else value for name, value in there.environment.items()}
+    opened = Open(there.venue, there.running, there.summary, told)
+    _, checks, said = doctor(opened, symbols=["BTC/USDT"])
+    found = re.search(
+        r"; also 0\.5 BTC, worth ([\d.]+) USDT at the bid; ETH, which no market of the desk values$",
+        checks["venue account"]["found"],
+    )
+    assert found, said
+    assert 5_000 < float(found[1]) < 500_000
+
+
+def test_an_account_of_other_coins_alone_is_told_what_they_are_worth(doctor: Doctor, binance: Open) -> None:
+    (own,) = binance.running.exchange.keys(ACCOUNT)
+    coins = ApiKey("c" * 32, own.secret)
+    binance.running.exchange.open_account("coins", {Currency("BTC"): Decimal(1)}, [coins])
+    told = {
+        name: coins.key if name.endswith("_KEY") else value for name, value in binance.environment.items()
+    }
+    code, checks, _ = doctor(Open(binance.venue, binance.running, binance.summary, told))
+    assert code == 4
+    failure = first_failure(checks)
+    assert "holds 0 USDT, less than session.capital 10000; also 1 BTC, worth " in failure["found"]
