@@ -69,6 +69,7 @@ async def run_session(
     engine = open_database(home.database)
     records = RecordStore(engine, journal)
     try:
+        journal.verify()  # peaks, halts and limits are read from it: changed ones must not loosen anything
         session, past, history = _choose(journal, settings, told.new)
         journal.prepare()
         async with _world(settings, told.key, past) as world, _cycles(settings, home, key) as cycles:

@@ -46,6 +46,11 @@ class SteadfastJournal(SqliteJournal):
         self._busy_seconds = HURRY_SECONDS
         self._wait(HURRY_SECONDS)
 
+    def prepare(self) -> None:
+        """As for the plain journal, where the database allows it: it only makes commits faster."""
+        with contextlib.suppress(StorageError):
+            super().prepare()
+
     def commit(self) -> None:
         """Return when the batch would survive a power cut, in the database or beside it.
 

@@ -92,6 +92,7 @@ def _in_journal(folder: Home, action: control.Action, reason: str, confirm: bool
         try:
             journal = open_journal(folder)
             try:
+                journal.verify()
                 history = fold(event for _, event in journal.events())
             finally:
                 journal.close()
