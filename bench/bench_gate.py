@@ -7,25 +7,40 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Context as DecimalContext
 from decimal import Decimal
 
 from bench.result import Context, Result, alone
 from domain.halt import HaltState
 from domain.instrument import Instrument
 from domain.market import Quote
-from domain.money import Currency, Money, Price, Quantity, Symbol
+from domain.money import ONE, Currency, Money, Price, Quantity, Symbol
 from domain.orders import Fill, OrderIntent, OrderType, Side
+from execution.book_facts import telling
 from portfolio.portfolio import Portfolio
 from risk.approval import ApprovedOrder
-from risk.facts import AccountFacts, OpenOrderFacts, PositionFacts, RiskFacts
+from risk.facts import (
+    AccountFacts,
+    BookFacts,
+    BreakerFacts,
+    HealthFacts,
+    LossFacts,
+    MarketFacts,
+    OpenOrderFacts,
+    PositionFacts,
+    RiskFacts,
+    ScenarioFacts,
+)
 from risk.gate import review
 from risk.limits import DEFAULTS, RiskLimits
+from risk.stress.scenarios import SCENARIOS
 
 BATCH = 200
 BATCHES = 200
 GOAL_REVIEW_US = 15.0
+GOAL_ALONE_US = 8.0
 GOAL_BOOK_US = 5.0
 GOAL_MARK_US = 3.0
 GOAL_FLAT = 1.2
@@ -48,11 +63,16 @@ INSTRUMENTS = {
     for symbol in SYMBOLS
 }
 PRICE = Decimal("43210.98")
-LIMITS = RiskLimits.from_mapping({**DEFAULTS, "allowed_symbols": list(SYMBOLS)})
+LIMITS = RiskLimits.from_mapping(
+    {**DEFAULTS, "allowed_symbols": list(SYMBOLS), "max_trade_loss_equity_fraction": "0.1"}
+)
+MUCH = Decimal(1_000_000_000)
+WORST = telling(SCENARIOS, ["BTC", "ETH", "SOL"])
+rounded = DecimalContext(prec=15).create_decimal_from_float
 
 
 def facts() -> RiskFacts:
-    """A desk with three positions, each with its stop, and one entry pending."""
+    """Everything known of a desk with three positions, each with its stop, and one entry pending."""
     stops = tuple(
         OpenOrderFacts(f"stop-{symbol}", symbol, Side.SELL, Decimal("0.1"), Decimal(40_000), True, True)
         for symbol in SYMBOLS
@@ -74,7 +94,28 @@ def facts() -> RiskFacts:
         quote=Quote(SYMBOLS[0], Price(PRICE - 1), Price(PRICE), Price(PRICE), NOW),
         open_orders=(*stops, entry),
         recent_orders=3,
+        market=MarketFacts(PRICE, MUCH, MUCH, MUCH, None),
+        losses=LossFacts(Decimal("100900.75"), 2, NOW - timedelta(hours=3), {SYMBOLS[1]: NOW}),
+        book=BookFacts(
+            correlations={SYMBOLS[1]: rounded(0.83), SYMBOLS[2]: rounded(0.71)},  # as an estimate leaves them
+            scenarios=tuple(
+                ScenarioFacts(each.name, -each.shock("BTC"), -each.shock("SOL")) for each in WORST
+            ),
+            scenario_losses=tuple(rounded(float(each.shock("BTC")) * -12963.29) for each in WORST),
+            variance=rounded(12963.29 * 12963.29 * 0.0016),
+            covariance=rounded(12963.29 * 0.0013),
+            asset_variance=rounded(0.0012345),
+            worst_deviation=rounded(0.0612345),
+        ),
+        recent_intents=(),
+        health=HealthFacts(20, 1),
+        breakers=BreakerFacts(ONE, ()),
     )
+
+
+def alone_facts() -> RiskFacts:
+    """The same desk without any open order."""
+    return replace(facts(), open_orders=())
 
 
 def intent() -> OrderIntent:
@@ -104,8 +145,8 @@ def median_us(work: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def review_us() -> float:
-    order, known = intent(), facts()
+def review_us(known: RiskFacts) -> float:
+    order = intent()
     if not isinstance(review(order, known, LIMITS, NOW), ApprovedOrder):
         raise ValueError("the benchmark's order must be approved: a refusal takes another path")
     return median_us(lambda: review(order, known, LIMITS, NOW))
@@ -170,7 +211,8 @@ def run(context: Context | None = None) -> list[Result]:
     """The gate with all rules, approving and refusing; booking 100,000 fills; marking three symbols."""
     book, growth = book_us()
     return [
-        alone("gate", review_us(), "us", at_most=GOAL_REVIEW_US),
+        alone("gate", review_us(facts()), "us", at_most=GOAL_REVIEW_US),
+        alone("gate_alone", review_us(alone_facts()), "us", at_most=GOAL_ALONE_US),
         alone("gate_refusal", refuse_us(), "us"),
         alone("gate_book", book, "us", at_most=GOAL_BOOK_US),
         alone("gate_book_growth", growth, "x", at_most=GOAL_FLAT),

@@ -6,57 +6,61 @@ what is held is put in again when a fill or a mark changed it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Final
 
 import numpy as np
 
 from domain.money import ZERO, Symbol
 from market.feed import Feed
-from portfolio.portfolio import Portfolio
 from risk.comovement import Comovement, bars_needed, comovement
-from risk.facts import BookFacts, ScenarioFacts
+from risk.facts import BookFacts, PositionFacts, ScenarioFacts
 from risk.stress.scenarios import SCENARIOS, Scenario
 
-_NO_LOSSES: Final = (ZERO,) * len(SCENARIOS)
+_rounded: Final = Context(prec=15).create_decimal_from_float
+"""A float as a Decimal of 15 digits: more would be noise, and slow to count with."""
 
 
 class BookSource:
-    """Facts about the book of one portfolio, over the symbols of one feed."""
+    """Facts about what is held of the symbols of one feed."""
 
-    def __init__(self, portfolio: Portfolio, feed: Feed) -> None:
-        self._portfolio = portfolio
+    def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._place = {symbol: place for place, symbol in enumerate(feed.symbols)}
         assets = [feed.instruments[symbol].base for symbol in feed.symbols]
+        scenarios = telling(SCENARIOS, assets)
         self._falls = np.array(
-            [[-float(scenario.shock(asset)) for asset in assets] for scenario in SCENARIOS],
-            dtype=np.float64,
-        ).reshape(len(SCENARIOS), len(assets))
+            [[-float(scenario.shock(asset)) for asset in assets] for scenario in scenarios]
+        )
         self._scenarios = {
-            symbol: tuple(_scenario(each, asset, assets) for each in SCENARIOS)
+            symbol: tuple(_scenario(each, asset, assets) for each in scenarios)
             for symbol, asset in zip(feed.symbols, assets, strict=True)
         }
+        self._no_losses = (ZERO,) * len(scenarios)
         self._hour: datetime | None = None
         self._moves = Comovement(np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
         self._worst = ZERO
         self._related: dict[Symbol, tuple[Mapping[Symbol, Decimal], Decimal]] = {}
-        self._version = -1
+        self._positions: Mapping[Symbol, PositionFacts] | None = None
+        self._values = [0.0] * len(assets)
         self._variance = ZERO
         self._with_book: list[float] | None = None
-        self._losses: tuple[Decimal, ...] = _NO_LOSSES
+        self._losses = self._no_losses
         self._known: dict[Symbol, BookFacts] = {}
 
-    def facts(self, symbol: Symbol, now: datetime) -> BookFacts:
-        """How `symbol` moves with what is held, at `now`. Raises KeyError for a symbol the feed has not."""
+    def facts(self, symbol: Symbol, positions: Mapping[Symbol, PositionFacts], now: datetime) -> BookFacts:
+        """How `symbol` moves with what is held, at `now`. Raises KeyError for a symbol the feed has not.
+
+        `positions` stays the same object while nothing in it changes, and so does each holding in it.
+        """
         hour = now.replace(minute=0, second=0, microsecond=0)
-        version = self._portfolio.version
-        if hour != self._hour or version != self._version:
-            if hour != self._hour:
-                self._measure(hour)
-            self._weigh(version)
+        if hour != self._hour:
+            self._measure(hour)
+            self._weigh(positions)
+        elif positions is not self._positions:
+            self._weigh(positions)
         known = self._known.get(symbol)
         if known is None:
             correlations, variance = self._relate(symbol)
@@ -66,7 +70,7 @@ class BookSource:
                 self._scenarios[symbol],
                 self._losses,
                 self._variance,
-                ZERO if with_book is None else Decimal(with_book[self._place[symbol]]),
+                ZERO if with_book is None else _rounded(with_book[self._place[symbol]]),
                 variance,
                 self._worst,
             )
@@ -76,25 +80,29 @@ class BookSource:
         feed = self._feed
         limit = bars_needed(feed.timeframe.seconds)
         self._moves = comovement([feed.history(symbol, hour, limit) for symbol in feed.symbols])
-        self._worst = Decimal(float(self._moves.deviations.max()))
+        self._worst = _rounded(float(self._moves.deviations.max()))
         self._related.clear()
         self._hour = hour
 
-    def _weigh(self, version: int) -> None:
+    def _weigh(self, positions: Mapping[Symbol, PositionFacts]) -> None:
         """Put in what is held now."""
+        values, place = self._values, self._place
+        before = self._positions or {}
+        for symbol in before.keys() - positions.keys():
+            values[place[symbol]] = 0.0
+        for symbol, position in positions.items():
+            if before.get(symbol) is not position:
+                values[place[symbol]] = float(position.quantity * position.price)
+        self._positions = positions
         self._known.clear()
-        self._version = version
-        held = self._portfolio.held()
-        if not held:
-            self._variance, self._with_book, self._losses = ZERO, None, _NO_LOSSES
+        if not positions:
+            self._variance, self._with_book, self._losses = ZERO, None, self._no_losses
             return
-        values = np.zeros(len(self._place))
-        for symbol, quantity, mark in held:
-            values[self._place[symbol]] = quantity * mark
-        with_book = self._moves.covariance @ values
+        held = np.array(values)
+        with_book = self._moves.covariance @ held
         self._with_book = with_book.tolist()
-        self._variance = Decimal(float(values @ with_book))
-        self._losses = tuple(map(Decimal, (self._falls @ values).tolist()))
+        self._variance = _rounded(float(held @ with_book))
+        self._losses = tuple(map(_rounded, (self._falls @ held).tolist()))
 
     def _relate(self, symbol: Symbol) -> tuple[Mapping[Symbol, Decimal], Decimal]:
         """The correlations of a symbol with the others, and its variance."""
@@ -102,10 +110,28 @@ class BookSource:
         if related is None:
             place = self._place[symbol]
             row = self._moves.correlation[place].tolist()
-            correlations = {other: Decimal(row[at]) for other, at in self._place.items() if other != symbol}
-            variance = Decimal(float(self._moves.covariance[place, place]))
+            correlations = {other: _rounded(row[at]) for other, at in self._place.items() if other != symbol}
+            variance = _rounded(float(self._moves.covariance[place, place]))
             related = self._related[symbol] = (correlations, variance)
         return related
+
+
+def telling(scenarios: Iterable[Scenario], assets: Sequence[str]) -> tuple[Scenario, ...]:
+    """The scenarios that can be the worst for a book of these assets, bought and never sold short.
+
+    One in which every asset falls at least as far in another scenario is never worse than that one.
+    """
+    kept: list[Scenario] = []
+    for scenario in scenarios:
+        if any(_beyond(other, scenario, assets) for other in kept):
+            continue
+        kept = [other for other in kept if not _beyond(scenario, other, assets)]
+        kept.append(scenario)
+    return tuple(kept)
+
+
+def _beyond(one: Scenario, other: Scenario, assets: Sequence[str]) -> bool:
+    return all(one.shock(asset) <= other.shock(asset) for asset in assets)
 
 
 def _scenario(scenario: Scenario, asset: str, assets: Sequence[str]) -> ScenarioFacts:

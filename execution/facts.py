@@ -140,17 +140,18 @@ class FactsSource:
         market, book = self._market, self._book
         if market is None or book is None:
             market = self._market = MarketSource(feed)
-            book = self._book = BookSource(self._portfolio, feed)
+            book = self._book = BookSource(feed)
+        account = self._account_facts()
         return RiskFacts(
             self._halt(),
-            self._account_facts(),
+            account,
             feed.instruments.get(symbol),
             quote,
             self._open_orders(open_orders) if open_orders else (),
             self.recent_orders(now),
             market.facts(symbol, quote, now, self._news),
             self._loss_facts(),
-            book.facts(symbol, now),
+            book.facts(symbol, account.positions, now),
             self._recent_intents(symbol, now),
             self._health,
             None if self._breakers is None else self._breakers(symbol),

@@ -12,13 +12,14 @@ from domain.errors import GateError
 from domain.market import Quote
 from domain.money import ZERO, Symbol
 from domain.orders import TRIGGERED, WITH_LIMIT, OrderIntent, OrderType, Side
-from risk.facts import OpenOrderFacts, RiskFacts
+from risk.facts import BookFacts, OpenOrderFacts, RiskFacts
 from risk.limits import RiskLimits
 
 # Looking up a member on its enum costs about 100 ns in Python 3.11, a name in the module almost nothing.
 _BUY: Final = Side.BUY
 _LIMIT: Final = OrderType.LIMIT
 _MARKET: Final = OrderType.MARKET
+_HALF: Final = Decimal("0.5")
 _NOTHING: Final[Mapping[Symbol, Decimal]] = MappingProxyType({})
 
 
@@ -37,7 +38,10 @@ class Case:
     """
 
     __slots__ = (
+        "_exposure",
         "_held_value",
+        "_middle",
+        "_variance",
         "buys",
         "facts",
         "held",
@@ -68,6 +72,9 @@ class Case:
         self.pending_sells: Decimal | None
         self.pending: Mapping[Symbol, Decimal] = _NOTHING
         self._held_value: Decimal | None = None
+        self._exposure: Decimal | None = None
+        self._variance: Decimal | None = None
+        self._middle: Decimal | None = None
         if orders:
             self._add_up_pending(orders)
         else:
@@ -111,6 +118,40 @@ class Case:
                 total += value
             self._held_value = total
         return total
+
+    def middle(self, quote: Quote) -> Decimal:
+        """The middle of the quote; worked out once."""
+        middle = self._middle
+        if middle is None:
+            middle = self._middle = (quote.bid + quote.ask) * _HALF
+        return middle
+
+    def exposure(self) -> Decimal:
+        """The value of all holdings with everything pending and this order; added up once.
+
+        Raises GateError when a part of it is unknown or a holding is worth less than nothing.
+        """
+        total = self._exposure
+        if total is None:
+            if self.notional is None or self.pending_buys is None:
+                raise GateError("the value of this and all open orders is unknown")
+            total = self._exposure = self.notional + self.pending_buys + self.held_value()
+        return total
+
+    def variance(self, book: BookFacts, value: Decimal) -> Decimal:
+        """The variance of a day of what is held with `value` more in the intent's asset; worked out once.
+
+        v + 2 x c + x^2 a, in squared account currency. Raises GateError for a variance below zero.
+        """
+        variance = self._variance
+        if variance is None:
+            if book.variance < ZERO or book.asset_variance < ZERO:
+                raise GateError(f"variances of {book.variance} and {book.asset_variance} make no sense")
+            variance = book.variance + value * (
+                book.covariance + book.covariance + value * book.asset_variance
+            )
+            self._variance = variance
+        return variance
 
     def _add_up_pending(self, orders: Iterable[OpenOrderFacts]) -> None:
         symbol = self.intent.symbol

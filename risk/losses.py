@@ -21,7 +21,8 @@ freedom, scaled to a variance of 1, as in Zumbach, The RiskMetrics 2006 methodol
 CVAR_975: Final = Decimal("2.7278")
 """Expected shortfall of one day at 97.5 % of the same distribution (McNeil, Frey and Embrechts, Quantitative
 Risk Management, equation 2.25). The normal's is 2.34."""
-_TWO: Final = Decimal(2)
+_VAR_SQUARED: Final = VAR_99 * VAR_99
+_CVAR_SQUARED: Final = CVAR_975 * CVAR_975
 
 
 def trade_loss(case: Case) -> Breach | None:
@@ -74,7 +75,7 @@ def weekly_loss(case: Case) -> Breach | None:
     if account is None or losses is None:
         return missing("weekly_loss", "the account or what it was worth when the week began")
     start = losses.week_start_equity
-    if not (start > ZERO and start.is_finite()):
+    if not start > ZERO:
         return Breach("weekly_loss", "above zero", str(start), f"a start of week of {start} makes no sense")
     return _loss("weekly_loss", start, account.equity, limit, "since the week began")
 
@@ -103,15 +104,16 @@ def stressed_loss(case: Case) -> Breach | None:
         return unset("stressed_loss", "max_stressed_loss_equity_fraction")
     if account is None or book is None or case.notional is None or case.pending_here is None:
         return missing("stressed_loss", "what the book would lose")
-    if not book.scenarios:
+    scenarios = book.scenarios
+    if not scenarios or len(scenarios) != len(book.scenario_losses):
         return missing("stressed_loss", "what could happen")
     allowed = limit * account.equity
     here, other = case.notional + case.pending_here, _pending_elsewhere(case)
-    for already, scenario in zip(book.scenario_losses, book.scenarios, strict=True):
+    for already, scenario in zip(book.scenario_losses, scenarios):  # noqa: B905  compared above
         lost = already + here * scenario.shock_fraction
         if other:
             lost += other * scenario.worst_fraction
-        if not lost <= allowed:
+        if lost > allowed:
             return Breach(
                 "stressed_loss",
                 f"{percent(limit)} of equity, {plain(allowed)}",
@@ -146,7 +148,7 @@ def value_at_risk(case: Case) -> Breach | None:
     limit = case.limits.max_var_equity_fraction
     if limit is None:
         return unset("value_at_risk", "max_var_equity_fraction")
-    return _risk("value_at_risk", case, limit, VAR_99)
+    return _risk("value_at_risk", case, limit, VAR_99, _VAR_SQUARED)
 
 
 def value_at_risk_allows(case: Case) -> Decimal | None:
@@ -158,7 +160,7 @@ def expected_shortfall(case: Case) -> Breach | None:
     limit = case.limits.max_cvar_equity_fraction
     if limit is None:
         return unset("expected_shortfall", "max_cvar_equity_fraction")
-    return _risk("expected_shortfall", case, limit, CVAR_975)
+    return _risk("expected_shortfall", case, limit, CVAR_975, _CVAR_SQUARED)
 
 
 def expected_shortfall_allows(case: Case) -> Decimal | None:
@@ -182,29 +184,21 @@ def _pending_elsewhere(case: Case) -> Decimal:
     return case.pending_buys - case.pending_here
 
 
-def _risk(rule: str, case: Case, limit: Decimal, deviations: Decimal) -> Breach | None:
+def _risk(rule: str, case: Case, limit: Decimal, deviations: Decimal, squared: Decimal) -> Breach | None:
     """Whether so many standard deviations of the book with this order are within a fraction of equity.
 
-    The variance of the book with a further `x` in one asset is v + 2 x c + x^2 a. A pending buy of another
-    symbol counts as fully correlated and as restless as the most restless asset: deviations add up at most.
-    Both sides are squared, so that no root is drawn.
+    A pending buy of another symbol counts as fully correlated and as restless as the most restless asset:
+    deviations add up at most. Both sides are squared, so that no root is drawn.
     """
     account, book = case.facts.account, case.facts.book
     if account is None or book is None or case.notional is None or case.pending_here is None:
         return missing(rule, "how the book moves")
-    x = case.notional + case.pending_here
-    variance = book.variance + x * (_TWO * book.covariance + x * book.asset_variance)
+    variance = case.variance(book, case.notional + case.pending_here)
     room = limit * account.equity
     other = _pending_elsewhere(case)
     if other:
         room -= deviations * other * book.worst_deviation
-    if (
-        book.variance >= ZERO
-        and book.asset_variance >= ZERO
-        and variance >= ZERO
-        and room >= ZERO
-        and variance * deviations * deviations <= room * room
-    ):
+    if variance >= ZERO and room >= ZERO and variance * squared <= room * room:
         return None
     told = plain(round(deviations * variance.sqrt(), 2)) if variance >= ZERO else "senseless"
     allowed = plain(limit * account.equity)
@@ -228,7 +222,7 @@ def _risk_allows(case: Case, limit: Decimal | None, deviations: Decimal) -> Deci
     a, c = book.asset_variance, book.covariance
     if a > ZERO:
         return _quantity(case, ((c * c + a * left).sqrt() - c) / a)
-    return _quantity(case, left / (_TWO * c)) if c > ZERO else None
+    return _quantity(case, left / (c + c)) if c > ZERO else None
 
 
 def _quantity(case: Case, value: Decimal | None) -> Decimal | None:

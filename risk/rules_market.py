@@ -12,7 +12,6 @@ from risk.breaches import missing, percent, plain, unset
 from risk.case import Case
 
 _NO_AGE: Final = timedelta(0)
-_HALF: Final = Decimal("0.5")
 
 
 def fresh_price(case: Case) -> Breach | None:
@@ -44,7 +43,7 @@ def price_agreement(case: Case) -> Breach | None:
     reference = None if market is None else market.reference
     if quote is None or reference is None:
         return missing("price_agreement", "the price or what it is compared with")
-    middle = (quote.bid + quote.ask) * _HALF
+    middle = case.middle(quote)
     if abs(middle - reference) <= limit * middle:
         return None
     away = percent(abs(middle - reference) / middle) if middle > ZERO else "senseless"

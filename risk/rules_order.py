@@ -5,7 +5,6 @@ Those marked as always asked in `risk.rules` hold for orders that reduce as well
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final, assert_never
 
 from domain.halt import HaltState
@@ -13,8 +12,6 @@ from domain.money import ONE, ZERO
 from domain.verdicts import Breach
 from risk.breaches import missing, percent, plain, unset
 from risk.case import Case
-
-_HALF: Final = Decimal("0.5")
 
 # Looking up a member on its enum costs about 100 ns in Python 3.11, a name in the module almost nothing.
 _ACTIVE: Final = HaltState.ACTIVE
@@ -164,7 +161,7 @@ def price_collar(case: Case) -> Breach | None:
         return unset("price_collar", "price_collar_fraction")
     if quote is None or price is None:
         return missing("price_collar", "the price")
-    middle = (quote.bid + quote.ask) * _HALF
+    middle = case.middle(quote)
     if case.reduces:
         middle = intent.trigger_price or middle
         if price >= middle:

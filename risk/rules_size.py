@@ -36,15 +36,23 @@ def notional_allows(case: Case) -> Decimal | None:
 
 def position_size(case: Case) -> Breach | None:
     """The holding with this and all pending buys keeps both position limits."""
-    limits = case.limits
-    if limits.max_position_notional_quote is None and limits.max_position_equity_fraction is None:
+    limits, account, limit = case.limits, case.facts.account, case.limits.max_position_notional_quote
+    fraction = limits.max_position_equity_fraction
+    if limit is None and fraction is None:
         return unset("position_size", "max_position_notional_quote", "max_position_equity_fraction")
-    if case.facts.account is None or case.notional is None or case.pending_here is None:
+    if account is None or case.notional is None or case.pending_here is None:
         return missing("position_size", "the position with everything pending")
-    there = _position(case)
-    if there < ZERO:
-        return Breach("position_size", "long only", plain(there), f"a position worth {there} makes no sense")
-    total, limit = case.notional + there, _position_limit(case)
+    total = case.notional + case.pending_here
+    position = account.positions.get(case.intent.symbol)
+    if position is not None:
+        value = position.quantity * position.price
+        if value < ZERO:
+            return _senseless("position_size", f"a position worth {value}")
+        total += value
+    if fraction is not None:
+        by_weight = fraction * account.equity
+        if limit is None or by_weight < limit:
+            limit = by_weight
     if limit is not None and total <= limit:
         return None
     allowed = "nothing" if limit is None else plain(limit)
@@ -68,7 +76,7 @@ def gross_exposure(case: Case) -> Breach | None:
         return unset("gross_exposure", "max_gross_exposure_equity_fraction")
     if account is None or case.notional is None or case.pending_buys is None:
         return missing("gross_exposure", "the exposure with everything pending")
-    total, allowed = case.notional + case.pending_buys + case.held_value(), limit * account.equity
+    total, allowed = case.exposure(), limit * account.equity
     if total <= allowed:
         return None
     return Breach(
@@ -93,7 +101,8 @@ def leverage(case: Case) -> Breach | None:
         return unset("leverage", "max_leverage_ratio")
     if account is None or case.notional is None or case.pending_buys is None:
         return missing("leverage", "the exposure with everything pending")
-    total = (case.notional + case.pending_buys) * _with_fees(case) + case.held_value()
+    fees = (case.notional + case.pending_buys) * (case.limits.fee_reserve_fraction or ZERO)
+    total = case.exposure() + fees
     if total <= limit * account.equity:
         return None
     ratio = f"{total / account.equity:.2f}" if account.equity > ZERO else "no equity"
@@ -109,12 +118,8 @@ def leverage_allows(case: Case) -> Decimal | None:
     limit, account, pending = case.limits.max_leverage_ratio, case.facts.account, case.pending_buys
     if limit is None or account is None or pending is None:
         return None
-    return _at_price(case, (limit * account.equity - case.held_value()) / _with_fees(case) - pending)
-
-
-def _with_fees(case: Case) -> Decimal:
-    """What a buy costs, of its value. An unset reserve is the rule on balance to refuse."""
-    return ONE + (case.limits.fee_reserve_fraction or ZERO)
+    fees = ONE + (case.limits.fee_reserve_fraction or ZERO)  # unset, it is for the rule on balance to refuse
+    return _at_price(case, (limit * account.equity - case.held_value()) / fees - pending)
 
 
 def cluster_exposure(case: Case) -> Breach | None:
@@ -131,7 +136,10 @@ def cluster_exposure(case: Case) -> Breach | None:
         )
     if account is None or case.facts.book is None or case.notional is None or case.pending_here is None:
         return missing("cluster_exposure", "what moves together with everything pending")
-    total, allowed = case.notional + _cluster(case, threshold), limit * account.equity
+    allowed = limit * account.equity
+    if case.exposure() <= allowed:
+        return None  # all of it is within the limit of a part
+    total = case.notional + _cluster(case, threshold)
     if total <= allowed:
         return None
     return Breach(
@@ -168,7 +176,7 @@ def model_health(case: Case) -> Breach | None:
         return missing("model_health", "how the models are doing")
     if not 0 <= health.abstained <= health.asked:
         return _senseless("model_health", f"{health.abstained} abstentions of {health.asked}")
-    if health.abstained <= most * health.asked:
+    if not health.abstained or health.abstained <= most * health.asked:
         return None
     why = f"{health.abstained} of the last {health.asked} answers were abstentions"
     return _shrunk("model_health", case, part, why)
