@@ -137,15 +137,18 @@ def diversification(
     whole = {symbol: bars for symbol, bars in found.items() if len(bars) > window}
     if not whole:
         return {}
-    shared = reduce(np.intersect1d, (bars.close_ns for bars in whole.values()))
-    closes = [bars.close[np.isin(bars.close_ns, shared)] for bars in whole.values()]
+    stamps = [bars.close_ns for bars in whole.values()]
+    closes = [bars.close for bars in whole.values()]
+    if any(not np.array_equal(stamps[0], other) for other in stamps[1:]):
+        shared = reduce(np.intersect1d, stamps)
+        closes = [close[np.isin(stamp, shared)] for stamp, close in zip(stamps, closes, strict=True)]
     moves = np.diff(np.log(np.array(closes)), axis=1)
     if moves.shape[1] < window // 2:
         return {}
     sizes = np.array([weights[symbol] for symbol in whole])
-    scaled = moves * sizes[:, None]
-    covariance = np.atleast_2d(np.cov(scaled))
-    alone, together = float(np.trace(covariance)), float(covariance.sum())
+    scaled = (moves - moves.mean(axis=1, keepdims=True)) * sizes[:, None]
+    # The variance of a sum is the sum of all covariances, so no matrix is needed.
+    alone, together = float((scaled**2).sum()), float((scaled.sum(axis=0) ** 2).sum())
     if not (alone > 0.0 and together > 0.0):
         return {}
     ratio = sqrt(alone / together)
