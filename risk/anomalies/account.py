@@ -92,12 +92,19 @@ class Share:
     """The share of failures among the last `window` attempts, given in portions; None below `fewest`."""
 
     def __init__(self, *, window: int, fewest: int) -> None:
-        self._portions: deque[tuple[int, int]] = deque(maxlen=window)
+        self._portions: deque[tuple[int, int]] = deque()
+        self._window = window
         self._fewest = fewest
+        self._failed = 0
+        self._asked = 0
 
     def add(self, failed: int, asked: int) -> float | None:
+        """The share with this portion as the newest."""
         self._portions.append((failed, asked))
-        total = sum(asked for _, asked in self._portions)
-        if total < self._fewest:
-            return None
-        return sum(failed for failed, _ in self._portions) / total
+        self._failed += failed
+        self._asked += asked
+        if len(self._portions) > self._window:
+            gone_failed, gone_asked = self._portions.popleft()
+            self._failed -= gone_failed
+            self._asked -= gone_asked
+        return self._failed / self._asked if self._asked >= self._fewest else None

@@ -18,6 +18,7 @@ from risk.facts import BreakerFacts
 
 EVERYWHERE: Final = ("", "*")
 """The scopes that concern every symbol."""
+_NEVER_QUIET: Final = float("-inf")
 
 
 class BreakerBoard:
@@ -45,6 +46,7 @@ class BreakerBoard:
         self._rules = dict(rules)
         self._relapse = dict(relapse)
         self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._quiet: dict[tuple[str, str], float] = {}
         self._facts: dict[Symbol, BreakerFacts] = {}
         self.replaying = False
 
@@ -55,12 +57,12 @@ class BreakerBoard:
         )
         if told is None:
             return ()
-        self._facts.clear()
+        self._moved(observation.kind, observation.scope)
         return (told,)
 
     def idle(self, kind: str, scope: str, value: float) -> bool:
         """Whether an observation would change nothing, so that it need not be made."""
-        return self._of(kind, scope).idle(value)
+        return value < self._quiet.get((kind, scope), _NEVER_QUIET)
 
     def trips(self, kind: str, value: float) -> bool:
         """Whether this value is bad enough to open the breaker, or no number at all."""
@@ -75,14 +77,15 @@ class BreakerBoard:
     def apply(self, event: BreakerChanged) -> None:
         """Stand as the record says. Raises DataError for a kind nobody knows."""
         self._of(event.breaker, event.scope).apply(event)
-        self._facts.clear()
+        self._moved(event.breaker, event.scope)
 
     def reset(self, name: str, *, reason: str, by: str, at: datetime) -> BreakerChanged:
         """Close a breaker on a person's word. Raises NotFound for one that is not open or on probation."""
         for breaker in self.troubled():
             if breaker.name == name:
-                self._facts.clear()
-                return breaker.reset(reason=reason, by=by, at=at)
+                told = breaker.reset(reason=reason, by=by, at=at)
+                self._moved(breaker.kind, breaker.scope)
+                return told
         troubled = ", ".join(breaker.name for breaker in self.troubled()) or "none"
         raise NotFound(f"no breaker {name!r} is open or on probation", fix=f"Those that are: {troubled}")
 
@@ -134,7 +137,17 @@ class BreakerBoard:
         breaker = self._breakers.get((kind, scope))
         if breaker is None:
             breaker = self._breakers[kind, scope] = self._make(kind, scope)
+            self._moved(kind, scope)
         return breaker
+
+    def _moved(self, kind: str, scope: str) -> None:
+        """A breaker stands differently: facts are made anew, and below which value it has nothing to do."""
+        self._facts.clear()
+        quiet = self._breakers[kind, scope].quiet_below
+        if quiet is None:
+            self._quiet.pop((kind, scope), None)
+        else:
+            self._quiet[kind, scope] = quiet
 
     def _make(self, kind: str, scope: str) -> Breaker:
         rule = self._rules.get(kind)

@@ -58,9 +58,10 @@ class Breaker:
     def name(self) -> str:
         return breaker_name(self.kind, self.scope)
 
-    def idle(self, value: float) -> bool:
-        """Whether an observation of this value would change nothing at all."""
-        return self.state is _CLOSED and value < self.rule.trip
+    @property
+    def quiet_below(self) -> float | None:
+        """Observations below this change nothing at all; None when every one counts."""
+        return self.rule.trip if self.state is _CLOSED else None
 
     def observe(self, seen: Observation, *, deciding: bool = True) -> BreakerChanged | None:
         """Take in one measurement; the change it makes, if any. A measure that is no number is a bad one.

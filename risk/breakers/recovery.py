@@ -41,9 +41,10 @@ class RecoveryBreaker(Breaker):
         self._began: tuple[float, float] = (0.0, 0.0)
         self._last: tuple[float, float] | None = None
 
-    def idle(self, value: float) -> bool:
-        """Never: a curve has to be seen whole."""
-        return False
+    @property
+    def quiet_below(self) -> float | None:
+        """None: a curve has to be seen whole."""
+        return None
 
     def observe(self, seen: Observation, *, deciding: bool = True) -> BreakerChanged | None:
         level = seen.value

@@ -12,6 +12,7 @@ from tests.architecture.tree import ROOT, rooms
 
 OWN_MODULES = {
     "app",
+    "app.breakers_line",
     "app.cli",
     "app.limits_line",
     "app.portfolio_line",
