@@ -130,6 +130,16 @@ def assemble(bars: Bars) -> EventDesk:
         "max_gross_exposure_equity_fraction": 1,
         "max_daily_loss_fraction": "0.99",
         "max_drawdown_fraction": "0.99",
+        "max_weekly_loss_fraction": "0.99",
+        "max_trade_loss_equity_fraction": 1,
+        "max_stressed_loss_equity_fraction": 1,
+        "max_cluster_equity_fraction": 1,
+        "max_var_equity_fraction": 1,
+        "max_cvar_equity_fraction": 1,
+        "max_depth_fraction": 1,
+        "max_volume_fraction": 1,
+        "max_loss_streak_count": 1_000_000,
+        "allow_estimated_prices": True,
         "max_quote_age_seconds": 180,
     }
     limits = RiskLimits.from_mapping(wide)

@@ -27,6 +27,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from app.running import spare_the_collector
 from bench.result import Result
 from domain.clock import SimulatedClock
@@ -45,6 +47,7 @@ from market.bars import Bars
 from memory.codec import encode
 from memory.journal import MemoryJournal, SqliteJournal
 from portfolio.portfolio import Portfolio
+from risk.facts import RiskFacts
 from risk.gate import Refused, review
 from risk.limits import DEFAULTS, RiskLimits
 from simulator.costs import FeeSchedule, NextOpen
@@ -77,8 +80,14 @@ LIMITS = RiskLimits.from_mapping(
         "max_orders_per_window_count": 1000,
         "max_daily_loss_fraction": "0.99",
         "max_drawdown_fraction": "0.99",
+        "max_weekly_loss_fraction": "0.99",
+        "max_loss_streak_count": 1_000_000,
+        "max_price_disagreement_fraction": 1,
     }
 )
+
+
+MUCH = Decimal(10) ** 12
 
 
 class Tape:
@@ -101,6 +110,14 @@ class Tape:
                 Candle(BTC, Timeframe.M1, at - MINUTE, at, last, last, last, last, Quantity(Decimal(50)))
             )
             self._quotes.append(Quote(BTC, Price(price - tick), Price(price + tick), last, at))
+        count = 1_440 + bars
+        closes = (
+            int(START.timestamp()) + 60 * np.arange(1 - 1_440, bars + 1, dtype=np.int64)
+        ) * 1_000_000_000
+        still, much = np.full(count, 40_000.0), np.full(count, 1e6)
+        self._still = Bars(
+            BTC, Timeframe.M1, closes - 60_000_000_000, closes, still, still, still, still, much
+        )
         self._index = -1
         self.now: datetime | None = None
 
@@ -125,7 +142,12 @@ class Tape:
         return ()
 
     def history(self, symbol: Symbol, as_of: datetime, limit: int) -> Bars:
-        raise NotImplementedError("nobody here looks back")
+        """What the gate's facts look back on, once an hour: minutes without movement."""
+        stop = self._still.count_upto(as_of)
+        return self._still.slice(max(0, stop - limit), stop)
+
+    def depth(self, symbol: Symbol) -> tuple[Decimal, Decimal]:
+        return MUCH, MUCH
 
     def bar_index(self) -> int:
         return self._index
@@ -178,9 +200,12 @@ class OrderPath:
     def first_review(self, intent: OrderIntent) -> None:
         """What the graph does before it hands an intent to the desk."""
         now = self.clock.now()
-        first = review(intent, self.facts.gather(BTC, now, self.desk.open_orders()), LIMITS, now)
+        first = review(intent, self._known(intent, now), LIMITS, now)
         if isinstance(first, Refused):
             raise GateError(f"the benchmark's order was refused: {first.breaches}")
+
+    def _known(self, intent: OrderIntent, now: datetime) -> RiskFacts:
+        return self.facts.gather(BTC, now, self.desk.open_orders(), entry=not intent.reduce_only)
 
     async def trade(self, intent: OrderIntent) -> None:
         """Through the desk's door, filled at the next bar's open, booked."""

@@ -7,7 +7,7 @@ what is held is put in again when a fill or a mark changed it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from typing import Final
 
@@ -19,6 +19,8 @@ from risk.comovement import Comovement, bars_needed, comovement
 from risk.facts import BookFacts, PositionFacts, ScenarioFacts
 from risk.stress.scenarios import SCENARIOS, Scenario
 
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_HOUR: Final = timedelta(hours=1)
 _rounded: Final = Context(prec=15).create_decimal_from_float
 """A float as a Decimal of 15 digits: more would be noise, and slow to count with."""
 
@@ -39,7 +41,7 @@ class BookSource:
             for symbol, asset in zip(feed.symbols, assets, strict=True)
         }
         self._no_losses = (ZERO,) * len(scenarios)
-        self._hour: datetime | None = None
+        self._hour = self._next_hour = _LONG_AGO
         self._moves = Comovement(np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
         self._worst = ZERO
         self._related: dict[Symbol, tuple[Mapping[Symbol, Decimal], Decimal]] = {}
@@ -55,9 +57,8 @@ class BookSource:
 
         `positions` stays the same object while nothing in it changes, and so does each holding in it.
         """
-        hour = now.replace(minute=0, second=0, microsecond=0)
-        if hour != self._hour:
-            self._measure(hour)
+        if not self._hour <= now < self._next_hour:
+            self._measure(now.replace(minute=0, second=0, microsecond=0))
             self._weigh(positions)
         elif positions is not self._positions:
             self._weigh(positions)
@@ -82,7 +83,7 @@ class BookSource:
         self._moves = comovement([feed.history(symbol, hour, limit) for symbol in feed.symbols])
         self._worst = _rounded(float(self._moves.deviations.max()))
         self._related.clear()
-        self._hour = hour
+        self._hour, self._next_hour = hour, hour + _HOUR
 
     def _weigh(self, positions: Mapping[Symbol, PositionFacts]) -> None:
         """Put in what is held now."""

@@ -18,7 +18,7 @@ from risk.facts import MarketFacts
 
 SEVERE: Final = -0.6
 """A headline that the word lists score at this or below is severe; -1 is the worst there is."""
-_DAY: Final = timedelta(days=1)
+_HOUR: Final = timedelta(hours=1)
 _DAY_NS: Final = 86_400 * 1_000_000_000
 
 
@@ -37,7 +37,7 @@ class MarketSource:
         )
         self._bars_a_day = -(-86_400 // feed.timeframe.seconds)
         self._known: dict[Symbol, tuple[datetime, datetime | None, MarketFacts]] = {}
-        self._volumes: dict[Symbol, tuple[datetime, Decimal | None]] = {}
+        self._volumes: dict[Symbol, tuple[datetime, datetime, Decimal | None]] = {}
         self._severe: dict[Symbol, datetime] = {}
         self._read_until: datetime | None = None
 
@@ -71,11 +71,11 @@ class MarketSource:
         return None if book is None else (_worth(book.bids), _worth(book.asks))
 
     def _volume(self, symbol: Symbol, now: datetime) -> Decimal | None:
-        hour = now.replace(minute=0, second=0, microsecond=0)
         known = self._volumes.get(symbol)
-        if known is None or known[0] != hour:
-            known = self._volumes[symbol] = (hour, self._add_up(symbol, hour))
-        return known[1]
+        if known is None or not known[0] <= now < known[1]:
+            hour = now.replace(minute=0, second=0, microsecond=0)
+            known = self._volumes[symbol] = (hour, hour + _HOUR, self._add_up(symbol, hour))
+        return known[2]
 
     def _add_up(self, symbol: Symbol, until: datetime) -> Decimal | None:
         bars = self._feed.history(symbol, until, self._bars_a_day)

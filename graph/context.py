@@ -126,10 +126,12 @@ class CycleContext:
             if order.intent.origin not in _OF_CYCLES or order.intent.cycle >= cycle
         )
 
-    def gather(self, symbol: Symbol, cycle: int, now: datetime, client_id: str = "") -> RiskFacts:
+    def gather(
+        self, symbol: Symbol, cycle: int, now: datetime, client_id: str = "", *, entry: bool = True
+    ) -> RiskFacts:
         """What the gate would see for an order in `symbol`, now; `client_id` is the one under review."""
         others = (order for order in self.standing_orders(cycle) if order.client_id != client_id)
-        return self.facts.gather(symbol, now, others)
+        return self.facts.gather(symbol, now, others, entry=entry)
 
     def sizer(self, snapshot: MarketSnapshot) -> Sizer | None:
         """Sizes this cycle's weights; None when no stage is configured."""

@@ -289,7 +289,8 @@ def _review_all(
     verdicts = []
     now, held = context.clock.now(), context.limits.hash
     for intent in intents:
-        facts = context.gather(intent.symbol, state["cycle"], now, intent.client_id)
+        name, entry = intent.client_id, not intent.reduce_only
+        facts = context.gather(intent.symbol, state["cycle"], now, name, entry=entry)
         answer = review(intent, facts, context.limits, now)
         if isinstance(answer, Refused):
             context.emit(IntentRefused(intent, STAGE, answer.breaches, state["at"], held))

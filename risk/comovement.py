@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -64,7 +65,7 @@ def comovement(tapes: Sequence[Bars]) -> Comovement:
     block = step * seconds
     returns, known = _returns(tapes, step, block, bars_needed(seconds) // step)
     rows = len(returns)
-    weights = (DAILY_DECAY ** (block / _DAY)) ** np.arange(rows - 1, -1, -1, dtype=np.float64)
+    weights = _weights(rows, block)
     if known.all():
         total = max(float(weights.sum()), 1e-300)
         covariance: Matrix = (returns * weights[:, None]).T @ returns / total
