@@ -88,6 +88,13 @@ def comovement(tapes: Sequence[Bars]) -> Comovement:
     return Comovement(covariance, correlation, deviations)
 
 
+@lru_cache(maxsize=8)
+def _weights(rows: int, block: int) -> Matrix:
+    """What the return of each block counts, oldest first; the newest counts 1."""
+    weights: Matrix = (DAILY_DECAY ** (block / _DAY)) ** np.arange(rows - 1, -1, -1, dtype=np.float64)
+    return weights
+
+
 def _returns(tapes: Sequence[Bars], step: int, block: int, blocks: int) -> tuple[Matrix, NDArray[np.bool_]]:
     """Log returns by block (rows, oldest first) and asset, and where they are known; unknown ones are 0."""
     end = max((int(bars.close_ns[-1]) for bars in tapes if len(bars)), default=0)
