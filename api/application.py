@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from fastapi import FastAPI
 
-from api import errors, pages, routes, stream
+from api import errors, pages, peers, routes, stream
 from api.hub import EventHub
 from api.security import Guard, TokenAuth
 from api.service import DeskService
@@ -30,6 +30,7 @@ def create_app(
     )
     errors.install(app)
     app.include_router(routes.router(service, told))
+    app.include_router(peers.router(service.peer))
     app.include_router(stream.router(hub, told))
     pages.install(app, auth)
     app.add_middleware(Guard, auth=auth, hosts=tuple(hosts))

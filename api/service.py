@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from api.peers import PeerService
 from app.breaker_views import BreakersView
 from app.decision_views import Decision, DecisionSummary
 from app.limits_views import LimitsEntryView, LimitsSet, LimitsView
@@ -31,6 +32,11 @@ from domain.money import Symbol
 
 class DeskService(Protocol):
     """The running desk, as seen from outside. Reads show the state now."""
+
+    @property
+    def peer(self) -> PeerService:
+        """What it does for other desks."""
+        ...
 
     async def health(self) -> Health:
         """Asked without a token, so it names no money and no symbol."""

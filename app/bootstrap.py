@@ -175,6 +175,7 @@ def build_desk(
 
     Raises ConfigError, DataError, or JournalCorrupt when the past contradicts itself.
     """
+    from app.peers import connect
     from app.stopping import guardian_of
     from execution.facts import FactsSource
     from execution.loss_limit import LossLimit
@@ -266,6 +267,8 @@ def build_desk(
         decide_every=settings.session.decide_every,
         watch=watch,
     )
+    if settings.peers:
+        connect(context, venue, settings.peers, live=settings.mode == "live")
     if past:
         orders.restore(past)
         watch.restore(past)

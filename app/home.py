@@ -133,6 +133,13 @@ class Home:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def kind(self) -> str | None:
+        """What kind of trading this home belongs to; None before its first run."""
+        try:
+            return (self.path / "mode").read_text(encoding="utf-8").strip() or None
+        except OSError:
+            return None
+
     def token(self) -> str:
         """The token of the API, made once and readable by the owner only."""
         path = self.path / "token"

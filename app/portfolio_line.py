@@ -1,4 +1,4 @@
-"""`desk rebalance` and `desk audit` on the command line. Imports nothing heavy."""
+"""`desk rebalance`, `desk audit` and `desk inventory` on the command line. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -42,7 +42,15 @@ def audit(home: _Home = None, json: _Json = False) -> None:
     audit_books(home, json)
 
 
+def inventory(home: _Home = None, config: _Config = None, json: _Json = False) -> None:
+    """What is owned at every venue: the accounts of this desk and of the desks in [peers]."""
+    from app.commands.inventory import show_inventory
+
+    show_inventory(home=home, config=config, as_json=json)
+
+
 def add_to(app: typer.Typer) -> None:
-    """Make both verbs of `app`."""
+    """Make these verbs of `app`."""
     app.command()(rebalance)
     app.command()(audit)
+    app.command()(inventory)

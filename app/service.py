@@ -13,6 +13,7 @@ from app.chat import Chat
 from app.decision_views import Decision, DecisionSummary
 from app.explaining import Refused
 from app.limits_views import LimitsEntryView, LimitsSet, LimitsView, entry_view, limits_view, set_view
+from app.peer_side import PeerSide
 from app.session import SessionRun
 from app.version import desk_version
 from app.viewing import (
@@ -62,6 +63,7 @@ class LiveDesk:
         self._records = records
         self._activity = activity
         self._chat = Chat(self, run, records)
+        self.peer = PeerSide(run.desk.context, run.desk.venue)
         self._started_at: datetime | None = None
         self._curve: list[tuple[datetime, Decimal, Decimal]] = []
         self._hashes: dict[str, str] = {}

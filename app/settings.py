@@ -182,6 +182,7 @@ class Settings(Section):
     models: ModelsSection = ModelsSection()
     api: ApiSection = ApiSection()
     stops: StopsSection = StopsSection()
+    peers: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,31}$")], Path] = Field(default_factory=dict)
     risk: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -213,6 +214,7 @@ class Settings(Section):
         aside: Any = {
             "api": True,
             "models": True,
+            "peers": True,
             "market": {"speed"},
             "decision": {"runner"},
             "venue": {"url", "stream_url"},

@@ -18,6 +18,7 @@ _HELP: Final = {
     "iceberg": "A limit order of which one part is shown at a time.",
     "scale": "A ladder of limit orders between two prices.",
     "dca": "Purchases for the same sum of money, one per interval.",
+    "route": "Split over this desk and those in [peers], by price after fee, depth and what is free there.",
 }
 _Home = Annotated[
     Path | None, typer.Option("--home", help="Folder with all state (or DESK_HOME).", show_default=".desk")

@@ -17,13 +17,14 @@ from domain.market import Quote
 from domain.money import ZERO, Price, Quantity, Symbol
 from domain.orders import OrderIntent, OrderType, Origin, Side
 from execution.algorithms.actions import MarketFacts, Send, Stop
-from execution.algorithms.plans import dca, iceberg, scale, twap, vwap
+from execution.algorithms.plans import dca, iceberg, routed, scale, twap, vwap
+from execution.algorithms.routing import ROUNDS
 from execution.algorithms.state import AlgorithmState
 from execution.algorithms.step import step
 from execution.algorithms.volume import volume_curve
 from risk.gate import Refused, review
 
-_PARTS: Final = {"twap": 10, "vwap": 10, "dca": 10, "iceberg": 10, "scale": 5}
+_PARTS: Final = {"twap": 10, "vwap": 10, "dca": 10, "iceberg": 10, "scale": 5, "route": ROUNDS}
 _RESTING_BARS: Final = 24
 """So long do an iceberg and a ladder rest when nobody says."""
 _CURVE_BARS: Final = 500
@@ -33,6 +34,11 @@ _A_STOP: Final = Decimal("0.95")
 def checked(desk: Desk, want: Desired, *, by: str, pace: timedelta) -> AlgorithmPlan:
     """The plan, ready to start. Nothing is written down or sent. Raises as `working.begin` does."""
     symbol = Symbol(want.symbol)
+    if want.kind == "route" and not desk.context.algorithms.others:
+        raise ConfigError(
+            "there is no other desk to route to",
+            fix="Name their home folders in [peers]; see docs/execution.md",
+        )
     if symbol not in desk.feed.symbols:
         known = ", ".join(desk.feed.symbols)
         raise NotFound(f"{want.symbol!r} is not traded by this desk", fix=f"Name one of {known}")
@@ -47,7 +53,8 @@ def checked(desk: Desk, want: Desired, *, by: str, pace: timedelta) -> Algorithm
     instrument = desk.feed.instruments[symbol]
     _on_grid(want, instrument)
     quantity = _quantity(want, instrument, quote)
-    _affordable(desk, want, instrument, quote, quantity)
+    if want.kind != "route":  # each desk says what it can pay for, or has to sell
+        _affordable(desk, want, instrument, quote, quantity)
     _stopped_below(desk, want, instrument, quote)
     parent = _parent(desk, want, quantity, quote, by)
     try:
@@ -184,6 +191,8 @@ def _plan(
             )
         case "iceberg":
             return iceberg(parent, instrument, start=start, end=start + lasts, shown=parent.quantity / parts)
+        case "route":
+            return routed(parent, start=start, end=start + lasts, interval=interval)
         case "dca":
             if want.notional is None:
                 raise ConfigError("dca buys for a sum of money", fix="Write --notional")

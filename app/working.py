@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.bootstrap import Desk
     from domain.algorithms import AlgorithmPlan
 
-KINDS: Final = ("twap", "vwap", "iceberg", "scale", "dca")
+KINDS: Final = ("twap", "vwap", "iceberg", "scale", "dca", "route")
 NUMBERS: Final = ("quantity", "notional", "minutes", "slices", "limit", "from", "to", "stop")
 MOST_SLICES: Final = 200
 LONGEST: Final = Decimal(30 * 24 * 60)
@@ -111,6 +111,8 @@ def _misfit(want: Desired, ends: int) -> tuple[str, str] | None:
         )
     if not ladder and ends:
         return f"{kind} has no ladder", "Leave out --from and --to, or use scale"
+    if kind == "route" and want.slices is not None:
+        return "route is split by what the venues offer", "Leave out --slices"
     if kind == "iceberg" and want.limit is None:
         return "iceberg shows a part of a limit order", "Add --limit"
     if want.minutes is not None and want.minutes > LONGEST:

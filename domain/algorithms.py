@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import ClassVar, Literal
 
 from domain.money import ZERO, Price, Symbol
-from domain.orders import Origin, Side
+from domain.orders import OrderIntent, Origin, Side
 
 
 class Method(StrEnum):
@@ -99,3 +100,14 @@ class AlgorithmPlan:
     def child_id(self, part: int) -> str:
         """The client id of the order for a part, the same after any restart."""
         return f"{self.algorithm_id}-{part:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class PartRouted:
+    """A part of a routed order is about to be sent to another desk: it goes there, or nowhere."""
+
+    kind: ClassVar[Literal["part_routed"]] = "part_routed"
+    durable: ClassVar[bool] = True
+    desk: str
+    intent: OrderIntent
+    at: datetime

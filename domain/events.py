@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Literal
 
-from domain.algorithms import AlgorithmPlan
+from domain.algorithms import AlgorithmPlan, PartRouted
 from domain.allocation import AllocationMade
 from domain.breakers import BreakerChanged, ViewsTaken
 from domain.frozen import quick
@@ -353,6 +353,7 @@ DeskEvent = (
     | AlgorithmStarted
     | AlgorithmStopping
     | AlgorithmEnded
+    | PartRouted
     | StopArmed
     | StopsResumed
     | AllocationMade

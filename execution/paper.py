@@ -90,6 +90,9 @@ class PaperVenue:
             for currency, total in matching.balances.items()
         }
 
+    def taker(self, symbol: Symbol) -> Decimal:
+        return self._matching.fees.taker
+
     async def fills(self, since: datetime) -> tuple[Fill, ...]:
         every = (fill for order in self._matching.orders() for fill in order.fills if fill.filled_at >= since)
         return tuple(sorted(every, key=lambda fill: fill.filled_at))

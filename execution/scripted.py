@@ -12,7 +12,7 @@ from typing import Final, assert_never
 
 from domain.errors import NotFound, VenueDown, VenueRejected, VenueUnknown
 from domain.instrument import split_symbol
-from domain.money import ZERO, Currency, Money, Price, Quantity
+from domain.money import ZERO, Currency, Money, Price, Quantity, Symbol
 from domain.orders import TERMINAL, Fill, OrderIntent, OrderStatus, OrderType, Side, TimeInForce
 from execution.venue import Balance, Capabilities, Closed, Executed, Terms, VenueOrder, VenueReport
 from risk.approval import ApprovedOrder, redeem
@@ -131,6 +131,9 @@ class ScriptedVenue:
         traded = {currency for kept in self._orders.values() for currency in split_symbol(kept.intent.symbol)}
         traded.update(currency for fill in self._fills() for currency in split_symbol(fill.symbol))
         return {name: self._balance(name) for name in {*self.held, *traded, self._fee_currency}}
+
+    def taker(self, symbol: Symbol) -> Decimal:
+        return Decimal("0.001")
 
     async def fills(self, since: datetime) -> tuple[Fill, ...]:
         self._speak()

@@ -124,6 +124,10 @@ class Settling:
             self._append(event)
         self._publish(event)
 
+    def commit(self) -> None:
+        """Make what is on record durable. Raises StorageError."""
+        self._journal.commit()
+
     def _take_in(self, report: VenueReport, booked: list[Fill]) -> None:
         match report:
             case Executed():

@@ -163,6 +163,10 @@ class Venue(Protocol):
         """What the account holds; a currency that is absent is not held."""
         ...
 
+    def taker(self, symbol: Symbol) -> Decimal:
+        """The fee of an order that takes, as a fraction of its value, as far as the venue tells it."""
+        ...
+
     async def fills(self, since: datetime) -> tuple[Fill, ...]:
         """Every execution of the account at or after `since`, oldest first; a stranger's has no client id."""
         ...

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
 from domain.errors import VenueError
 from domain.money import ZERO, Currency
-from execution.venue import Balance, Venue
+from execution.venue import Balance
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,16 @@ class Inventory:
         return ZERO if balance is None else balance.free
 
 
-async def take_inventory(venues: Sequence[Venue]) -> Inventory:
+class Holder(Protocol):
+    """Somewhere money lies: a venue, or the desk of one."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def balances(self) -> Mapping[Currency, Balance]: ...
+
+
+async def take_inventory(venues: Sequence[Holder]) -> Inventory:
     """Ask every venue for its balances. One that does not answer is unknown, never empty."""
     told: dict[str, Mapping[Currency, Balance]] = {}
     unknown: list[str] = []

@@ -141,7 +141,7 @@ def dca(
 
 def routed(parent: OrderIntent, *, start: datetime, end: datetime, interval: timedelta) -> AlgorithmPlan:
     """Everything at once over several venues, split anew every `interval` until `end`."""
-    slices = (Slice(_NOW, parent.quantity),)
+    slices = (Slice(_NOW, parent.quantity, parent.limit_price),)
     return _plan(parent, Method.ROUTE, start, end, slices, interval=interval)
 
 

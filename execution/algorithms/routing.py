@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from domain.algorithms import AlgorithmPlan
 from domain.money import ZERO
+from domain.orders import Side
 from execution.algorithms.actions import Action, MarketFacts, Stop, Withdraw, child_order
-from execution.algorithms.router import route
+from execution.algorithms.router import VenueOffer, route
 from execution.algorithms.state import AlgorithmState
 
 ROUNDS: Final = 5
+
+
+def _within(offer: VenueOffer, plan: AlgorithmPlan) -> VenueOffer:
+    """What of an offer keeps the worst price of the plan, where it names one."""
+    worst = plan.slices[0].limit_price
+    if worst is None:
+        return offer
+    buys = plan.side is Side.BUY
+    good = tuple(each for each in offer.levels if (each.price <= worst if buys else each.price >= worst))
+    return replace(offer, levels=good)
 
 
 def work(state: AlgorithmState, now: datetime, facts: MarketFacts) -> tuple[Action, ...]:
@@ -24,10 +37,11 @@ def work(state: AlgorithmState, now: datetime, facts: MarketFacts) -> tuple[Acti
         return (Stop(f"{ROUNDS} rounds did not fill it"),)
     if now in rounds or not facts.offers:
         return ()
-    split = route(plan.side, facts.instrument.quantity(state.free), facts.offers, drift=facts.drift)
+    offers = [_within(offer, plan) for offer in facts.offers]
+    split = route(plan.side, facts.instrument.quantity(state.free), offers, drift=facts.drift)
     if not split.routed > ZERO:
         return ()
-    first = len(state.children)
+    first = state.children[-1].part + 1 if state.children else 0
     return tuple(
         child_order(
             plan,

@@ -111,7 +111,12 @@ def state_of(plan: AlgorithmPlan, orders: Mapping[str, Order], stopping: str = "
 def _names(plan: AlgorithmPlan, orders: Mapping[str, Order]) -> Iterator[tuple[int, str]]:
     """The parts that have an order. By the clock they may be skipped; one after the other they may not."""
     match plan.method:
-        case Method.ICEBERG | Method.ROUTE:
+        case Method.ROUTE:  # a part that never got anywhere leaves a gap
+            mark = f"{plan.algorithm_id}-"
+            yield from sorted(
+                (int(name.removeprefix(mark)), name) for name in orders if name.startswith(mark)
+            )
+        case Method.ICEBERG:
             numbered = ((part, plan.child_id(part)) for part in itertools.count())
             yield from itertools.takewhile(lambda each: each[1] in orders, numbered)
         case _:

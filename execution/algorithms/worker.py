@@ -6,36 +6,60 @@ desk's orders. After a restart it goes on at the first tick, before anything new
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
-from domain.algorithms import AlgorithmPlan
+from domain.algorithms import AlgorithmPlan, Method, PartRouted
 from domain.clock import Clock
-from domain.errors import NotFound
+from domain.errors import DeskError, NotFound, VenueError
 from domain.events import AlgorithmEnded, AlgorithmStarted, AlgorithmStopping, DeskEvent
 from domain.halt import HaltState
 from domain.instrument import Instrument
 from domain.market import Quote
 from domain.money import ZERO, Symbol
-from domain.orders import Order, OrderStatus, Origin
+from domain.orders import Order, OrderIntent, OrderStatus, Origin
 from execution.algorithms.actions import Finish, MarketFacts, Send, Stop, Withdraw
 from execution.algorithms.router import VenueOffer
 from execution.algorithms.state import AlgorithmState, state_of
 from execution.algorithms.step import step
 from execution.order_desk import OrderDesk
 
+_ROUTE: Final = Method.ROUTE
 _PASSES: Final = 4
 """Withdrawing shows its result at once, so a step may be followed by the next within the same tick."""
 
-Offers = Callable[[Symbol], tuple[VenueOffer, ...]]
+OwnOffer = Callable[[AlgorithmPlan], Awaitable[VenueOffer]]
+"""What the desk's own venue offers for a plan now."""
 
 
-def no_offers(symbol: Symbol) -> tuple[VenueOffer, ...]:
-    """One venue needs no router."""
-    return ()
+class OtherDesk(Protocol):
+    """A desk at another venue, which takes a part in under its own gate and journal.
+
+    The same client id is the same order there, however often it is asked for. `orders` is what is known of
+    the orders that went there.
+    """
+
+    @property
+    def orders(self) -> Mapping[str, Order]: ...
+
+    async def submit(self, intent: OrderIntent) -> Order: ...
+
+    async def cancel(self, client_id: str, reason: str) -> Order: ...
+
+    async def refresh(self, plan: AlgorithmPlan) -> None:
+        """Learn what became of the parts of a plan there; raises VenueError when nobody says."""
+        ...
+
+    async def offer(self, plan: AlgorithmPlan) -> VenueOffer:
+        """What there is to be had there now; raises VenueError."""
+        ...
+
+    def adopt(self, intent: OrderIntent) -> None:
+        """An order that may have been sent there before a restart."""
+        ...
 
 
 @dataclass(slots=True)
@@ -47,8 +71,8 @@ class _Running:
 class AlgorithmWorker:
     """Runs any number of algorithms. `tick` it after fills are taken in and before decisions are made.
 
-    `others` are the desks of further venues by name, for routed orders; an order that names none of them
-    goes to `desk`, which also journals. `quote` and `instruments` are those of the feed.
+    `quote` and `instruments` are those of the feed. Routed orders also go to the desks of `route_over`: which
+    part goes where is written down before it is sent.
     """
 
     def __init__(
@@ -59,8 +83,6 @@ class AlgorithmWorker:
         quote: Callable[[Symbol], Quote | None],
         instruments: Mapping[Symbol, Instrument],
         halt: Callable[[], HaltState],
-        others: Mapping[str, OrderDesk] | None = None,
-        offers: Offers = no_offers,
         drift: Decimal = ZERO,
     ) -> None:
         self._desk = desk
@@ -68,11 +90,22 @@ class AlgorithmWorker:
         self._quote = quote
         self._instruments = instruments
         self._halt = halt
-        self._others = dict(others or {})
-        self._offers = offers
+        self._others: Mapping[str, OtherDesk] = {}
+        self._own_offer: OwnOffer | None = None
+        self._lost: dict[str, Order] = {}
         self._drift = drift
         self._running: dict[str, _Running] = {}
         self._known: set[str] = set()
+
+    def route_over(self, others: Mapping[str, OtherDesk], own_offer: OwnOffer) -> None:
+        """Name the desks that routed orders may go to besides this one. Call it before `restore`."""
+        self._others = dict(others)
+        self._own_offer = own_offer
+
+    @property
+    def others(self) -> Mapping[str, OtherDesk]:
+        """The desks that routed orders may go to, by name."""
+        return self._others
 
     @property
     def running(self) -> tuple[AlgorithmState, ...]:
@@ -95,8 +128,17 @@ class AlgorithmWorker:
                         self._running[event.algorithm_id].stopping = event.reason
                 case AlgorithmEnded():
                     self._running.pop(event.algorithm_id, None)
+                case PartRouted():
+                    self._take_up(event)
                 case _:
                     continue
+
+    def _take_up(self, event: PartRouted) -> None:
+        other, intent = self._others.get(event.desk), event.intent
+        if other is not None:
+            other.adopt(intent)
+        else:  # that desk is not named any more: what became of the part nobody here can tell
+            self._lost[intent.client_id] = Order(intent, OrderStatus.UNKNOWN)
 
     def start(self, plan: AlgorithmPlan) -> bool:
         """Write the plan down; the next tick works it. False when it was started before: nothing happens.
@@ -144,18 +186,18 @@ class AlgorithmWorker:
             await self._work(each)
 
     async def _work(self, each: _Running) -> None:
+        offers = await self._offers(each.plan) if each.plan.method is _ROUTE else ()
         for _ in range(_PASSES):
-            actions = step(self._state(each), self._clock.now(), self._facts(each.plan.symbol))
+            actions = step(self._state(each), self._clock.now(), self._facts(each.plan.symbol, offers))
             again = False
             for action in actions:
                 match action:
                     case Send():
-                        order = await self._at(action.venue).submit(action.intent)
+                        order = await self._send(action)
                         if order.status is OrderStatus.UNKNOWN:
                             return  # its fate first: what else was to be sent is asked for again
                     case Withdraw():
-                        await self._holder(action.client_id).cancel(action.client_id, action.reason)
-                        again = True
+                        again = await self._withdraw(action) or again
                     case Stop():
                         self._stopping(each, action.reason)
                         again = True
@@ -166,6 +208,42 @@ class AlgorithmWorker:
                         assert_never(action)
             if not again:
                 return
+
+    async def _offers(self, plan: AlgorithmPlan) -> tuple[VenueOffer, ...]:
+        """What every desk offers; nothing, and so no new round, until all have told which parts they have."""
+        heard = True
+        for other in self._others.values():
+            try:
+                await other.refresh(plan)
+            except VenueError:
+                heard = False
+        if not heard or self._lost or self._own_offer is None:
+            return ()
+        offers: list[VenueOffer] = []
+        for ask in (self._own_offer, *(other.offer for other in self._others.values())):
+            try:
+                offers.append(await ask(plan))
+            except DeskError:  # a venue without a book or a desk that is gone is left out of this round
+                continue
+        return tuple(offers)
+
+    async def _send(self, action: Send) -> Order:
+        other = self._others.get(action.venue)
+        if other is None:
+            return await self._desk.submit(action.intent)
+        self._desk.record(PartRouted(action.venue, action.intent, self._clock.now()))
+        self._desk.commit()
+        return await other.submit(action.intent)
+
+    async def _withdraw(self, action: Withdraw) -> bool:
+        """Cancel a child where it is; whether its end is certain at once, so that a step may follow."""
+        for other in self._others.values():
+            if action.client_id in other.orders:
+                return (await other.cancel(action.client_id, action.reason)).is_terminal
+        if action.client_id in self._lost:
+            return False
+        await self._desk.cancel(action.client_id, action.reason)
+        return True
 
     def _stopping(self, each: _Running, reason: str) -> None:
         if each.stopping:
@@ -183,27 +261,11 @@ class AlgorithmWorker:
         del self._running[plan.algorithm_id]
 
     def _state(self, each: _Running) -> AlgorithmState:
-        return state_of(each.plan, self._orders(), each.stopping)
+        orders = self._desk.orders
+        if each.plan.method is _ROUTE:
+            elsewhere = (dict(other.orders) for other in self._others.values())
+            orders = ChainMap(dict(orders), *elsewhere, self._lost)
+        return state_of(each.plan, orders, each.stopping)
 
-    def _orders(self) -> Mapping[str, Order]:
-        if not self._others:
-            return self._desk.orders
-        return dict(chain.from_iterable(desk.orders.items() for desk in self._desks()))
-
-    def _facts(self, symbol: Symbol) -> MarketFacts:
-        return MarketFacts(
-            self._instruments[symbol],
-            self._quote(symbol),
-            self._halt(),
-            self._offers(symbol),
-            self._drift,
-        )
-
-    def _desks(self) -> tuple[OrderDesk, ...]:
-        return (self._desk, *self._others.values())
-
-    def _at(self, venue: str) -> OrderDesk:
-        return self._others.get(venue, self._desk)
-
-    def _holder(self, client_id: str) -> OrderDesk:
-        return next((desk for desk in self._desks() if client_id in desk.orders), self._desk)
+    def _facts(self, symbol: Symbol, offers: tuple[VenueOffer, ...] = ()) -> MarketFacts:
+        return MarketFacts(self._instruments[symbol], self._quote(symbol), self._halt(), offers, self._drift)

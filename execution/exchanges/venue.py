@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from domain.clock import Clock
@@ -156,6 +157,13 @@ class CcxtVenue:
             return await self._reading.balances()
         except LineFailed as failed:
             raise VenueUnknown(failed.message) from failed
+
+    def taker(self, symbol: Symbol) -> Decimal:
+        listed = (self.line.client.markets or {}).get(symbol, {}).get("taker")
+        try:
+            return decimal_from(listed)
+        except MoneyError as error:
+            raise DataError(f"{self.name} does not tell what {symbol} costs: {listed!r}") from error
 
     async def fills(self, since: datetime) -> tuple[Fill, ...]:
         found: list[Fill] = []

@@ -42,6 +42,7 @@ from domain.money import ZERO, Symbol
 from tests.e2e.demo_cycle import MODEL, play_cycle
 from tests.e2e.demo_graph import ROLES, graph
 from tests.e2e.demo_limits import DemoLimits
+from tests.e2e.demo_peer import DemoPeer
 from tests.e2e.demo_record import Script
 
 START = datetime(2024, 3, 4, 0, 0, tzinfo=UTC)
@@ -78,6 +79,7 @@ class DemoDesk:
         self.bar = 0
         self.halt_ = Halt(HaltState.ACTIVE, "session started", "desk", START)
         self.limits_ = DemoLimits(SYMBOLS, START, self.emit)
+        self.peer = DemoPeer()
         self.breakers_ = BreakerLog()
 
     # --- the story ---

@@ -12,15 +12,12 @@ from domain.algorithms import AlgorithmPlan
 from domain.errors import NotFound
 from domain.events import AlgorithmStopping
 from domain.halt import HaltState
-from domain.market import BookLevel
-from domain.money import Price, Quantity, Symbol
+from domain.money import Price, Symbol
 from domain.orders import OrderStatus, OrderType, Origin, Side
-from execution.algorithms.plans import dca, iceberg, routed, scale, twap
-from execution.algorithms.router import VenueOffer
-from execution.algorithms.worker import AlgorithmWorker
-from execution.scripted import Answer, ScriptedVenue
-from tests.faults.world import BTC, INSTRUMENTS, START, sell, world
-from tests.unit.execution.algorithm_stage import MINUTE, ROOMY, Stage, parent
+from execution.algorithms.plans import dca, iceberg, scale, twap
+from execution.scripted import Answer
+from tests.faults.world import BTC, INSTRUMENTS, START, sell
+from tests.unit.execution.algorithm_stage import MINUTE, Stage, parent
 
 COIN = INSTRUMENTS[BTC]
 PRICE = Decimal(40_000)
@@ -287,40 +284,6 @@ async def test_cost_averaging_spends_the_same_sum_at_any_price() -> None:
     assert len(bought) == 3
     assert all(Decimal(2900) < sum(bought[: n + 1]) / (n + 1) <= 3000 for n in range(3))
     assert stage.ended()[0].done == sum(bought) <= Decimal(9000)
-
-
-async def test_a_routed_order_goes_to_every_venue_it_is_split_over() -> None:
-    near, far = world(limits=ROOMY), world(limits=ROOMY, venue=ScriptedVenue())
-    told = (
-        VenueOffer(
-            "near", (BookLevel(Price(PRICE), Quantity(Decimal("0.4"))),), Decimal(0), Decimal(90_000), COIN
-        ),
-        VenueOffer(
-            "far", (BookLevel(Price(PRICE + 50), Quantity(Decimal(2))),), Decimal(0), Decimal(90_000), COIN
-        ),
-    )
-
-    def offers(symbol: Symbol) -> tuple[VenueOffer, ...]:
-        return told
-
-    worker = AlgorithmWorker(
-        near.desk,
-        near.clock,
-        quote=near.feed.quote,
-        instruments=INSTRUMENTS,
-        halt=lambda: HaltState.ACTIVE,
-        others={"far": far.desk},
-        offers=offers,
-    )
-    worker.start(routed(parent(), start=START, end=START + HOUR, interval=MINUTE))
-    await worker.tick()
-    assert [f"{order.intent.quantity:f}" for order in near.desk.orders.values()] == ["0.400"]
-    assert [f"{order.intent.quantity:f}" for order in far.desk.orders.values()] == ["0.600"]
-    near.clock.set(START + MINUTE)
-    near.feed.now = START + MINUTE
-    await worker.tick()  # nothing was filled within the interval: withdrawn, and split again
-    assert [len(each.desk.orders) for each in (near, far)] == [2, 2]
-    assert [len(each.desk.open_orders()) for each in (near, far)] == [1, 1]
 
 
 async def test_a_symbol_that_is_not_traded_is_refused() -> None:
