@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from domain.breakers import ViewsTaken
 from domain.clock import Clock
 from domain.errors import NotFound, StorageError, VenueError
 from domain.events import (
@@ -161,7 +162,7 @@ class OrderDesk(Sending):
             await self.reconcile()
 
     def restore(self, events: Iterable[DeskEvent]) -> None:
-        """Rebuild orders, account and order rate from the journal, oldest event first. Sends nothing.
+        """Rebuild orders, account, order rate and the models' health from the journal, oldest event first. Sends nothing.
 
         Call it once, on a fresh desk with a fresh portfolio. Raises JournalCorrupt, InvalidTransition or
         LedgerError when the events contradict each other.
@@ -171,6 +172,8 @@ class OrderDesk(Sending):
             self._book.apply(event)
             if isinstance(event, OrderSubmitted):
                 self._facts.submitted(event.at, self._book.orders[event.client_id])
+            elif isinstance(event, ViewsTaken):
+                self._facts.answered(event.model_calls, event.model_failures)
             elif isinstance(event, EquityMarked):
                 marked = event
         if marked is not None:

@@ -227,7 +227,9 @@ async def _submit(context: CycleContext, intent: OrderIntent) -> Order:
 async def _record(state: CycleState, context: CycleContext) -> Work:
     record = cycle_record(state, context.session)
     digest = context.records.save(record)
-    context.emit(views_taken(state))
+    views = views_taken(state)
+    context.emit(views)
+    context.facts.answered(views.model_calls, views.model_failures)
     context.emit(
         CycleRecorded(state["cycle_id"], state["cycle"], digest, record.summary, state["at"]),
     )
