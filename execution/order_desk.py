@@ -162,7 +162,7 @@ class OrderDesk(Sending):
             await self.reconcile()
 
     def restore(self, events: Iterable[DeskEvent]) -> None:
-        """Rebuild orders, account and what the facts count from the journal, oldest event first. Sends nothing.
+        """Rebuild orders, account and what the facts count from events, oldest first. Sends nothing.
 
         Call it once, on a fresh desk with a fresh portfolio. Raises JournalCorrupt, InvalidTransition or
         LedgerError when the events contradict each other.
