@@ -22,6 +22,8 @@ Action = Literal["pause", "stop", "panic", "resume"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 _ANSWER = ".answer"
 _TAKEN = ".taken"
+HEARD_SECONDS = 5.0
+"""A desk that has not looked at a request by then does not look: it looks five times a second."""
 _REQUEST = ".request"
 _REFUSALS: dict[object, type[DeskError]] = {kind.exit_code: kind for kind in (ConfigError, NotFound)}
 """A refusal keeps its exit code on the way."""
@@ -88,22 +90,23 @@ def ask(
     by: str,
     confirm: bool,
     timeout: float = 15.0,
-    heard: float = 5.0,
 ) -> dict[str, Any]:
     """Leave a request for the running desk and wait for its answer.
 
     Returns the answer. Raises DeskError with the desk's own words when it refused, Unheard when it has not
-    looked within `heard` seconds, DeadlineExceeded when it has and is not done after `timeout` seconds. The
-    request then stays and is obeyed as soon as the desk looks.
+    looked within HEARD_SECONDS, DeadlineExceeded when it has and is not done after `timeout` seconds. A halt
+    then stays and is obeyed as soon as the desk looks; a resume is taken back: nobody waits for it any more.
     """
     told = {"action": action, "reason": reason, "by": by, "confirm": confirm}
     request_id = _leave(folder, told)
-    found = _await(folder, request_id, min(heard, timeout))
+    heard = min(HEARD_SECONDS, timeout)
+    found = _await(folder, request_id, heard)
     if found is None and not (folder / f"{request_id}{_TAKEN}").exists():
-        raise Unheard(
-            f"the running desk did not look at {action} within {min(heard, timeout):g} s",
-            fix="It obeys as soon as it looks; see desk status, or end the process",
-        )
+        then = "It obeys as soon as it looks; see desk status, or end the process"
+        if action == "resume":
+            (folder / f"{request_id}{_REQUEST}").unlink(missing_ok=True)
+            then = "The request was taken back: ask again once it does"
+        raise Unheard(f"the running desk did not look at {action} within {heard:g} s", fix=then)
     found = found or _await(folder, request_id, timeout - heard)
     if found is None:
         raise DeadlineExceeded(

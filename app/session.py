@@ -76,7 +76,7 @@ class SessionRun(HaltingRun):
         self._take_alarm()
         found = await self._settle()
         self.state = "running"
-        await self._finish_panic()
+        await self.look_at_requests()
         return found
 
     def _drop_old_orders(self) -> None:
@@ -84,7 +84,7 @@ class SessionRun(HaltingRun):
         if self._requests is None:
             return
         for request in control.pending(self._requests):
-            if not isinstance(request, control.Request):
+            if not isinstance(request, control.Request) or request.action == "resume":
                 late = DeskError("the desk has restarted since", fix="Ask again")
                 control.answer(self._requests, request.request_id, control.refusal(late))
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from typer.exceptions import Exit
+
 from app import control
 from app.commands.reading import open_journal
 from app.control import Unheard
@@ -20,7 +22,7 @@ from app.home import Home
 from app.render import print_json
 from app.settings import home_folder
 from domain.clock import LiveClock, SimulatedClock
-from domain.errors import DeadlineExceeded, NotFound, NotRunning, StorageError
+from domain.errors import DeadlineExceeded, DeskError, NotFound, NotRunning, StorageError
 from memory.journal import SqliteJournal
 
 _BY: Final = "the operator, at the command line"
@@ -40,19 +42,29 @@ def request_halt(
     if not folder.exists:
         raise NotFound(f"no desk has run in {folder.path}", fix="Name its folder with --home")
     told = ask_for(folder, action, reason=reason, by=_BY, confirm=confirm)
-    if as_json:
-        print_json(told)
-    else:
+    short = _falls_short(action, told)
+    if not as_json:
         print(told["message"])
+        if short is not None:
+            raise short
+        return
+    if short is None:
+        print_json(told)
+        return
+    print_json({**told, "error": str(short), "exit_code": short.exit_code})
+    raise Exit(short.exit_code)
+
+
+def _falls_short(action: control.Action, told: dict[str, Any]) -> DeskError | None:
+    """What the operator has to do beside what was done; None when it was all."""
     if told["way"] == "file" and told["running"]:
-        raise DeadlineExceeded(
-            "the running desk does not look at its home", fix=f"End process {told['pid']} and start it again"
-        )
-    if told.get("positions"):
-        raise NotRunning(
-            f"no desk runs here, so {told['positions']} position(s) could not be sold",
-            fix="Start it with desk run: it sells them before anything else",
-        )
+        fix = f"End process {told['pid']} and start it again"
+        return DeadlineExceeded("the running desk does not look at its home", fix=fix)
+    if action == "panic" and not told["running"] and told.get("positions") != 0:
+        held = f"{told['positions']} position(s)" if "positions" in told else "what is held"
+        fix = "Start it with desk run: it sells before anything else"
+        return NotRunning(f"no desk runs here, so {held} could not be sold", fix=fix)
+    return None
 
 
 def ask_for(folder: Home, action: control.Action, *, reason: str, by: str, confirm: bool) -> dict[str, Any]:
