@@ -120,7 +120,9 @@ class Watch:
         self._equity = EquitySensor(feed.timeframe, usual_fraction=_USUAL_STEP)
         self._doings = Doings(
             DoingsPolicy(
-                errors_window=timedelta(seconds=told.venue_errors_window_seconds),
+                errors_window=max(
+                    timedelta(seconds=told.venue_errors_window_seconds), 2 * feed.timeframe.delta
+                ),
                 slippage_allowance=told.slippage_allowance_fraction,
                 error_window=told.strategy_error_window_count,
                 same_answers=told.same_answers_fraction,
