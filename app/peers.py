@@ -129,7 +129,7 @@ class RemoteDesk:
 
         running = self._home.running()
         if running is None or running.url is None:
-            raise PeerDown(f"no desk with an API runs in {self._home.path}")
+            raise PeerDown(f"no desk with an API runs in {self._home.path}", fix="Start it with desk serve")
         kind = self._home.kind()
         if (kind or "").endswith("live") is not self._live:
             raise PeerDown(f"{self._home.path} belongs to {kind} trading; that is other money")

@@ -135,6 +135,9 @@ async def begin(desk: Desk, want: Desired, *, by: str, pace: timedelta) -> dict[
         raise DeskError("the desk has just restarted and puts its stops back first", fix="Ask again in a bar")
     async with context.hands:
         plan = checked(desk, want, by=by, pace=pace)
+        if want.kind == "route":
+            for other in context.algorithms.others.values():
+                await other.offer(plan)  # who does not answer is told now, not found out later
         context.algorithms.start(plan)
         desk.journal.commit()
         await context.algorithms.tick()

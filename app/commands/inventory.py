@@ -24,7 +24,7 @@ def show_inventory(*, home: Path | None, config: Path | None, as_json: bool) -> 
     if not found.balances:
         raise NotRunning(
             "no desk answers, here or in [peers]",
-            fix="Start one with desk run, or name its folder with --home",
+            fix="Start one with desk serve, or name its folder with --home",
         )
     if as_json:
         print_json(_told(found))

@@ -15,7 +15,7 @@ from typing import Final, Protocol, assert_never
 from domain.algorithms import AlgorithmPlan, Method, PartRouted
 from domain.clock import Clock
 from domain.errors import DeskError, NotFound, VenueError
-from domain.events import AlgorithmEnded, AlgorithmStarted, AlgorithmStopping, DeskEvent
+from domain.events import AlgorithmEnded, AlgorithmStarted, AlgorithmStopping, DeskEvent, Notice
 from domain.halt import HaltState
 from domain.instrument import Instrument
 from domain.market import Quote
@@ -93,6 +93,7 @@ class AlgorithmWorker:
         self._others: Mapping[str, OtherDesk] = {}
         self._own_offer: OwnOffer | None = None
         self._lost: dict[str, Order] = {}
+        self._waiting: set[str] = set()
         self._drift = drift
         self._running: dict[str, _Running] = {}
         self._known: set[str] = set()
@@ -215,8 +216,9 @@ class AlgorithmWorker:
         for other in self._others.values():
             try:
                 await other.refresh(plan)
-            except VenueError:
+            except VenueError as error:
                 heard = False
+                self._say_silent(plan, error.message)
         if not heard or self._lost or self._own_offer is None:
             return ()
         offers: list[VenueOffer] = []
@@ -226,6 +228,13 @@ class AlgorithmWorker:
             except DeskError:  # a venue without a book or a desk that is gone is left out of this round
                 continue
         return tuple(offers)
+
+    def _say_silent(self, plan: AlgorithmPlan, why: str) -> None:
+        """Once for a plan: it waits for a desk that does not tell which parts it has."""
+        if plan.algorithm_id not in self._waiting:
+            self._waiting.add(plan.algorithm_id)
+            said = f"{plan.algorithm_id} waits: {why}"
+            self._desk.record(Notice("warning", "router", said, self._clock.now()))
 
     async def _send(self, action: Send) -> Order:
         other = self._others.get(action.venue)

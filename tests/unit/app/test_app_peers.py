@@ -205,6 +205,13 @@ async def test_what_is_offered_is_what_may_be_used(tmp_path: Path) -> None:
         assert (await remote.offer(state.plan)).free == 77
 
 
+async def test_a_desk_that_does_not_answer_is_said_at_once(tmp_path: Path) -> None:
+    async with place(tmp_path / "near", peers={"far": str(tmp_path / "nowhere")}) as here:
+        with pytest.raises(peers.PeerDown, match="no desk with an API runs"):
+            await route(here, "0.01")
+        assert not here.run.desk.context.algorithms.running
+
+
 async def test_without_other_desks_there_is_nothing_to_route(tmp_path: Path) -> None:
     async with place(tmp_path / "alone") as here:
         with pytest.raises(ConfigError, match="no other desk"):

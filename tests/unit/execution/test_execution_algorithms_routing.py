@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from domain.algorithms import AlgorithmPlan, PartRouted
 from domain.errors import VenueDown
+from domain.events import Notice
 from domain.halt import HaltState
 from domain.market import BookLevel
 from domain.money import Price, Quantity
@@ -109,7 +110,10 @@ async def test_nothing_new_is_routed_while_a_desk_does_not_tell_what_it_has() ->
     worker.start(routed(parent(), start=START, end=START + HOUR, interval=MINUTE))
     other.down = True
     await worker.tick()
+    await worker.tick()
     assert not near.desk.orders
+    (notice,) = near.events(Notice)
+    assert "nobody there" in notice.message
     other.down = False
     await worker.tick()
     assert [order.intent.quantity for order in far.desk.orders.values()] == [Decimal(1)]
