@@ -105,7 +105,7 @@ def restored(document: LimitsDocument, record: LimitsRecord | None) -> Restored:
         name = change.name
         told, was = getattr(record.current, name), getattr(record.configured, name)
         now = getattr(configured, name)
-        if told is None or told == now:
+        if told is None:
             continue
         if is_tighter(configured, name, told) or (now == was and _allowed(name, told, document.ceilings)):
             values[name] = told

@@ -20,7 +20,7 @@ from domain.errors import ConfigError, NotFound
 from domain.limits import LimitsChanged, LimitsDeclared
 from memory.journal import SqliteJournal
 from risk.document import LimitsDocument
-from risk.record import restored
+from risk.record import LimitsRecord, restored
 
 _BY = "the operator, at the command line"
 
@@ -42,8 +42,7 @@ def view_of(settings: Settings, history: History, running: bool) -> LimitsView:
     """The limits in force in the running desk, else those that the next one in this home starts with."""
     record = history.limits
     if running and record is not None and not record.doubt:
-        document = LimitsDocument(record.configured, record.ceilings)
-        return limits_view(record.current, document, settings.risk)
+        return limits_view(record.current, _known(settings, record), settings.risk)
     document = document_of(settings)
     start = restored(document, record)
     return limits_view(start.limits, document, settings.risk, start.doubt)
@@ -115,17 +114,24 @@ def ask_for_limits(
         writer = SqliteJournal(folder.database)
         try:
             clock = SimulatedClock(history.latest.as_of) if history.latest else LiveClock()
-            limiting = Limiting(document_of(settings), record, writer, clock, lambda event: None)
+            limiting = Limiting(_known(settings, record), record, writer, clock, lambda event: None)
             if told is not None and limiting.doubt:
                 raise ConfigError(f"the limits on record are in doubt: {limiting.hold()}")
-            if record is None or record.current.hash != limiting.current.hash:
-                limiting.declare()  # the file has changed since: the chain of hashes goes on from here
+            if record is None:
+                limiting.declare()  # a change follows on what it changes
             event = limiting.change(told, back, by=by, reason=reason, may_loosen=may_loosen)
             if limiting.unwritten is not None:
                 raise limiting.unwritten  # there is no desk in which it could be in force
         finally:
             writer.close()
     return {"running": False, **set_view(limiting, event).model_dump(mode="json")}
+
+
+def _known(settings: Settings, record: LimitsRecord | None) -> LimitsDocument:
+    """What the last desk here was configured with; a start compares that with what it finds then."""
+    if record is None or record.doubt:
+        return document_of(settings)
+    return LimitsDocument(record.configured, record.ceilings)
 
 
 def show_history(home: Path | None, as_json: bool) -> None:
