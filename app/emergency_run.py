@@ -48,6 +48,7 @@ class HaltingRun(ABC):
         self._step: asyncio.Task[StepReport | None] | None = None
         self._looking = False
         self._panicking = False
+        self._left: tuple[str, ...] = ()
         self._again = EPOCH
         self._trouble: StorageError | None = None
         if emergency is not None:
@@ -88,13 +89,22 @@ class HaltingRun(ABC):
         """The halt in force and whether the desk is flat, as an answer to an operator."""
         held = len(self.desk.portfolio.positions)
         latched = ", latched" if halt.latched else ""
+        message = f"The desk is {halt.state}{latched} ({halt.reason}); {held} position(s) held."
+        if halt.flatten:
+            left = "; ".join(self._left)
+            message += " Flat." if self.is_flat else f" NOT FLAT, and it goes on: {left or 'not sold yet'}."
         return {
             "state": halt.state,
             "latched": halt.latched,
-            "flat": held == 0,
+            "flat": self.is_flat,
             "running": True,
-            "message": f"The desk is {halt.state}{latched} ({halt.reason}); {held} position(s) held.",
+            "message": message,
         }
+
+    @property
+    def is_flat(self) -> bool:
+        """Nothing that could be sold and no entry, and nothing that the newest flattening left unsettled."""
+        return not self._left and not self._is_something_left()
 
     def _take_alarm(self) -> bool:
         """Put a halt in force that a file or a signal asks for; whether there was one."""
@@ -210,15 +220,17 @@ class HaltingRun(ABC):
                 reason=reason,
             )
         except StorageError as error:
+            self._left = (error.message,)
             self._notice("error", f"not flat: no order is sent that cannot be written down: {error.message}")
             raise
         finally:
             self._panicking = False
             self._again = desk.clock.now() + AGAIN * self.pace
+        self._left = () if done.flat else done.problems or ("the tape ended",)
         if done.flat:
             self._notice("warning", f"flat: {len(done.orders)} sold, {len(done.cancelled)} withdrawn")
         else:
-            self._notice("error", f"not flat: {'; '.join(done.problems) or 'the tape ended'}")
+            self._notice("error", f"not flat: {'; '.join(self._left)}")
         desk.journal.commit()
         return done
 

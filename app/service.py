@@ -217,7 +217,7 @@ class LiveDesk:
     async def halt(self, action: HaltAction, *, reason: str, by: str) -> HaltResult:
         halt = await self._run.halt(action, reason=reason, by=by)
         told = self._run.describe(halt)
-        flat = not self._desk.portfolio.positions if action == "panic" else None
+        flat = self._run.is_flat if action == "panic" else None
         return HaltResult(halt=halt_view(halt), message=str(told["message"]), flat=flat)
 
     async def resume(self, *, confirm: bool, reason: str, by: str) -> HaltResult:

@@ -60,6 +60,10 @@ def _falls_short(action: control.Action, told: dict[str, Any]) -> DeskError | No
     if told["way"] == "file" and told["running"]:
         fix = f"End process {told['pid']} and start it again"
         return DeadlineExceeded("the running desk does not look at its home", fix=fix)
+    if action == "panic" and told["way"] == "desk" and not told["flat"]:
+        return DeskError(
+            "not everything is sold yet", fix="The desk goes on; see desk status and desk positions"
+        )
     if action == "panic" and not told["running"] and told.get("positions") != 0:
         held = f"{told['positions']} position(s)" if "positions" in told else "what is held"
         fix = "Start it with desk run: it sells before anything else"

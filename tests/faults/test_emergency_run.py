@@ -122,13 +122,20 @@ async def test_a_panic_goes_on_until_it_is_done(tmp_path: Path, trouble: str) ->
     run = await held_at_a_venue(stage, tmp_path)
     (tmp_path / "PANIC").write_text("drill")
     TROUBLES[trouble](stage)
+    said: list[dict[str, object]] = []
     for _ in range(60):
         await run.look_at_requests()
-        if not run._is_something_left():
+        said.append(run.describe(run.desk.halts.current))
+        if run.is_flat:
             break
         await stage.rest(1)
         await run.beat()
     assert not run.desk.portfolio.positions
+    assert [told["flat"] for told in said] == [False] * (len(said) - 1) + [True]
+    assert all("NOT FLAT, and it goes on" in str(told["message"]) for told in said[:-1])
+    assert str(said[-1]["message"]).endswith("Flat.")
+    if trouble in ("its sales are refused", "it is down"):
+        assert len(said) > 1, "one panic was not enough"
     sold = [
         event.intent
         for event in stage.events()

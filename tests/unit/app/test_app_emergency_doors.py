@@ -16,7 +16,7 @@ import pytest
 
 from app import control
 from app.history import fold
-from app.home import Home
+from app.home import Home, Running
 from domain.events import HaltChanged
 from domain.halt import HaltState
 from memory.journal import SqliteJournal
@@ -131,6 +131,20 @@ def test_a_resume_that_nobody_hears_is_taken_back(tmp_path: Path, monkeypatch: p
         "pause",
         "stop",
     ]
+
+
+def test_a_panic_that_has_not_sold_everything_is_no_success(
+    desk: DeskLine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert desk(*RUN, "--bars", 5).code == 0
+    monkeypatch.setattr(Home, "running", lambda self: Running(1, "s", None))
+    answer: dict[str, Any] = {"message": "The desk is halted", "running": True, "flat": False}
+    monkeypatch.setattr(control, "ask", lambda *_, **__: answer)
+    said = desk("panic", "--json")
+    assert (said.code, said.told["way"], said.told["exit_code"]) == (1, "desk", 1)
+    assert desk("halt", "stop").code == 0
+    answer["flat"] = True
+    assert desk("panic").code == 0
 
 
 # --- a real process ---
