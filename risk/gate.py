@@ -14,7 +14,7 @@ from risk.approval import _SEAL, ApprovedOrder
 from risk.case import Case
 from risk.facts import RiskFacts
 from risk.limits import RiskLimits
-from risk.rules import RULES, rulebook
+from risk.rules import RULES, Asked, rulebook
 
 _ARITHMETIC: Final = Context(prec=60, traps=[InvalidOperation, DivisionByZero, Overflow])
 """The gate's own arithmetic: a comparison with NaN raises whatever the caller's context says."""
@@ -64,7 +64,7 @@ def review(
         breaches = [_broken("known_facts", error)]
     finally:
         setcontext(ambient)
-    return Refused(intent, tuple(breaches), now)
+    return Refused(intent, tuple(_telling(breaches) if intent.reduce_only else breaches), now)
 
 
 def _ask(case: Case) -> list[Breach]:
@@ -78,6 +78,17 @@ def _ask(case: Case) -> list[Breach]:
         if breach is not None:
             breaches.append(breach)
     return breaches
+
+
+def _telling(breaches: list[Breach]) -> list[Breach]:
+    """What an order has against it that only claims to reduce: not what nobody found out for its sake."""
+    rules = RULEBOOK.by_name
+    told = [
+        breach
+        for breach in breaches
+        if breach.value != "unknown" or breach.rule not in rules or rules[breach.rule].asked is Asked.ALWAYS
+    ]
+    return told or breaches
 
 
 def _clipped(case: Case, breaches: list[Breach]) -> tuple[OrderIntent, tuple[Clip, ...]] | None:

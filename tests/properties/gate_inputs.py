@@ -13,8 +13,21 @@ from domain.halt import HaltState
 from domain.market import Quote
 from domain.money import Currency, Price, Quantity
 from domain.orders import STOPS, TRIGGERED, WITH_LIMIT, OrderIntent, OrderType, Origin, Side, TimeInForce
-from risk.facts import AccountFacts, OpenOrderFacts, PositionFacts, RiskFacts
+from risk.facts import (
+    AccountFacts,
+    BookFacts,
+    BreakerFacts,
+    HealthFacts,
+    IntentFacts,
+    LossFacts,
+    MarketFacts,
+    OpenOrderFacts,
+    PositionFacts,
+    RiskFacts,
+    ScenarioFacts,
+)
 from risk.limits import RiskLimits
+from risk.windows import ALWAYS
 from tests.unit.risk.gate_cases import BTC, BUY, ETH, INSTRUMENT, LIMITS, NOW, USDT
 
 COIN = Currency("BTC")
@@ -90,8 +103,65 @@ ACCOUNTS = st.builds(
         },
     ),
 )
+MOMENTS = st.none() | st.integers(-1, 7200).map(lambda seconds: NOW - timedelta(seconds=seconds))
+MARKETS = st.builds(
+    MarketFacts,
+    reference=maybe(PRICES),
+    bids_quote=maybe(decimals("0", "500000", 2)),
+    asks_quote=maybe(decimals("0", "500000", 2)),
+    volume_quote=maybe(decimals("0", "50000000", 2)),
+    severe_news_at=MOMENTS,
+)
+LOST = st.builds(
+    LossFacts,
+    week_start_equity=EQUITIES,
+    streak=st.integers(0, 8),
+    streak_at=MOMENTS,
+    last_loss_at=st.fixed_dictionaries({}, optional={BTC: MOMENTS.filter(bool)}),
+)
+BOOKS = st.builds(
+    lambda losses, **more: BookFacts(
+        scenarios=tuple(
+            ScenarioFacts(f"s{number}", shock, min(Decimal(1), shock + Decimal("0.2")))
+            for number, (_, shock) in enumerate(losses)
+        ),
+        scenario_losses=tuple(lost for lost, _ in losses),
+        **more,
+    ),
+    losses=st.lists(st.tuples(decimals("0", "60000", 2), decimals("0", "0.9", 2)), max_size=3),
+    correlations=st.fixed_dictionaries({ETH: decimals("-1", "1", 2)}),
+    variance=decimals("0", "40000000", 2),
+    covariance=decimals("0", "100", 4),
+    asset_variance=decimals("0", "0.01", 6),
+    worst_deviation=decimals("0", "0.1", 4),
+)
+SENT = st.lists(
+    st.builds(
+        IntentFacts,
+        client_id=st.just("sent"),
+        side=st.sampled_from(Side),
+        quantity=decimals("0.00001", "0.2", 5),
+        parent=st.sampled_from(["", "p"]),
+        at=st.integers(0, 60).map(lambda seconds: NOW - timedelta(seconds=seconds)),
+    ),
+    max_size=2,
+).map(tuple)
+HEALTH = st.integers(0, 20).flatmap(
+    lambda asked: st.builds(HealthFacts, asked=st.just(asked), abstained=st.integers(0, asked))
+)
+BREAKERS = st.builds(
+    BreakerFacts,
+    size_fraction=st.just(Decimal(1)) | decimals("0", "1", 2),
+    open=st.sampled_from([(), (), (), ("drawdown",)]),
+)
 FACTS = st.builds(
     RiskFacts,
+    market=maybe(MARKETS),
+    losses=maybe(LOST),
+    book=maybe(BOOKS),
+    recent_intents=maybe(SENT),
+    health=maybe(HEALTH),
+    breakers=maybe(BREAKERS),
     halt=maybe(st.sampled_from([HaltState.ACTIVE, HaltState.ACTIVE, *HaltState])),
     account=maybe(ACCOUNTS),
     instrument=maybe(st.just(INSTRUMENT)),
@@ -116,7 +186,47 @@ LIMIT_SETS = st.builds(
     max_daily_loss_fraction=maybe(FRACTIONS),
     max_drawdown_fraction=maybe(FRACTIONS),
     fee_reserve_fraction=maybe(decimals("0", "0.1", 4)),
+    allow_estimated_prices=maybe(st.booleans()),
+    max_price_disagreement_fraction=maybe(FRACTIONS),
+    max_cluster_equity_fraction=maybe(FRACTIONS),
+    min_correlation_fraction=maybe(FRACTIONS),
+    max_leverage_ratio=maybe(decimals("1", "2", 2)),
+    max_depth_fraction=maybe(FRACTIONS),
+    max_volume_fraction=maybe(FRACTIONS),
+    duplicate_window_seconds=maybe(st.integers(0, 60)),
+    min_reward_to_risk_ratio=maybe(decimals("0", "3", 2)),
+    max_trade_loss_equity_fraction=maybe(FRACTIONS),
+    max_weekly_loss_fraction=maybe(FRACTIONS),
+    max_loss_streak_count=maybe(st.integers(1, 8)),
+    loss_streak_pause_seconds=maybe(st.integers(0, 7200)),
+    loss_cooldown_seconds=maybe(st.integers(0, 7200)),
+    max_stressed_loss_equity_fraction=maybe(FRACTIONS),
+    max_var_equity_fraction=maybe(FRACTIONS),
+    max_cvar_equity_fraction=maybe(FRACTIONS),
+    trading_hours_utc=maybe(st.just((ALWAYS,))),
+    blackout_windows_utc=maybe(st.just(())),
+    news_blackout_seconds=maybe(st.integers(0, 7200)),
+    max_abstention_fraction=maybe(FRACTIONS),
+    unhealthy_size_fraction=maybe(FRACTIONS),
 )
+CALM_BOOKS = st.builds(
+    lambda lost, shock, **more: BookFacts(
+        scenarios=(
+            ScenarioFacts("mild", Decimal("0.1"), Decimal("0.2")),
+            ScenarioFacts("crash", shock, Decimal("0.6")),
+        ),
+        scenario_losses=(Decimal(0), lost),
+        **more,
+    ),
+    lost=decimals("0", "40000", 2),
+    shock=decimals("0.2", "0.6", 2),
+    correlations=st.fixed_dictionaries({ETH: decimals("0.5", "1", 2)}),
+    variance=decimals("0", "4000000", 2),
+    covariance=decimals("0", "50", 4),
+    asset_variance=decimals("0", "0.004", 6),
+    worst_deviation=decimals("0", "0.06", 4),
+)
+BIDS = st.shared(decimals("48000", "52000", 2), key="bid")
 SANE_FACTS = st.builds(
     RiskFacts,
     halt=st.just(HaltState.ACTIVE),
@@ -126,18 +236,36 @@ SANE_FACTS = st.builds(
         equity=decimals("97000", "130000", 2),
         day_start_equity=st.just(Decimal(100_000)),
         peak_equity=st.just(Decimal(110_000)),
-        free=st.fixed_dictionaries({USDT: decimals("0", "100000", 2), COIN: decimals("0", "2", 5)}),
+        free=st.fixed_dictionaries({USDT: decimals("20000", "100000", 2), COIN: decimals("0", "2", 5)}),
         positions=st.fixed_dictionaries(
-            {BTC: st.builds(PositionFacts, quantity=decimals("0", "1", 5), price=PRICES)}
+            {BTC: st.builds(PositionFacts, quantity=decimals("0", "0.6", 5), price=BIDS)}
         ),
     ),
     instrument=st.just(INSTRUMENT),
-    quote=st.builds(
-        lambda bid: Quote(BTC, Price(bid), Price(bid + 10), Price(bid), NOW),
-        bid=PRICES,
-    ),
-    open_orders=OPEN_ORDERS.map(lambda orders: orders[:2]),
+    quote=BIDS.map(lambda bid: Quote(BTC, Price(bid), Price(bid + 10), Price(bid), NOW)),
+    open_orders=OPEN_ORDERS.map(lambda orders: orders[:1]),
     recent_orders=st.integers(0, 9),
+    market=st.builds(
+        MarketFacts,
+        reference=BIDS,
+        bids_quote=st.just(Decimal(1_000_000)),
+        asks_quote=decimals("10000", "1000000", 2),
+        volume_quote=decimals("300000", "100000000", 2),
+        severe_news_at=st.none(),
+    ),
+    losses=st.builds(
+        LossFacts,
+        week_start_equity=st.just(Decimal(100_000)),
+        streak=st.integers(0, 3),
+        streak_at=st.none(),
+        last_loss_at=st.just({}),
+    ),
+    book=CALM_BOOKS,
+    recent_intents=st.just(()),
+    health=HEALTH,
+    breakers=st.builds(
+        BreakerFacts, size_fraction=st.just(Decimal(1)) | decimals("0.2", "1", 2), open=st.just(())
+    ),
 )
 
 
@@ -166,7 +294,7 @@ SANE_INTENTS = st.builds(
     beyond=decimals("0", "9000", 2),
     quantity=decimals("0.001", "0.3", 5).map(Quantity),
     reduce_only=st.booleans(),
-    protective_stop=decimals("42000", "46000", 2).map(Price),
+    protective_stop=decimals("41000", "44000", 2).map(Price),
 )
 
 
@@ -175,6 +303,7 @@ def filled(limits: RiskLimits) -> RiskLimits:
     known = {name: getattr(limits, name) or getattr(LIMITS, name) for name in LIMIT_NAMES}
     return replace(
         RiskLimits(**known),
+        max_price_disagreement_fraction=Decimal("0.3"),
         allowed_symbols=frozenset({BTC}),
         max_daily_loss_fraction=Decimal("0.05"),
         max_drawdown_fraction=Decimal("0.2"),

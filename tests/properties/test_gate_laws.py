@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +18,7 @@ from domain.market import Quote
 from domain.money import Price, Quantity
 from domain.orders import STOPS, TRIGGERED, WITH_LIMIT, OrderIntent, OrderType, Origin, Side, TimeInForce
 from risk.approval import ApprovedOrder, redeem
-from risk.facts import AccountFacts, OpenOrderFacts, PositionFacts, RiskFacts
+from risk.facts import AccountFacts, BreakerFacts, OpenOrderFacts, PositionFacts, RiskFacts
 from risk.gate import Refused, review
 from risk.limits import RiskLimits
 from tests.properties.gate_inputs import (
@@ -68,6 +69,7 @@ def hold_in_words(intent: OrderIntent, facts: RiskFacts, limits: RiskLimits) -> 
         assert not intent.reduce_only
     price = entry_price(intent, quote)
     value = intent.quantity * price
+    entries_in_words(intent, facts, limits, value)
     assert facts.halt is HaltState.ACTIVE
     assert limits.allowed_symbols is not None
     assert intent.symbol in limits.allowed_symbols
@@ -95,11 +97,74 @@ def hold_in_words(intent: OrderIntent, facts: RiskFacts, limits: RiskLimits) -> 
     exposure = value + sum(pending.values()) + sum(worth.values())
     assert exposure <= some(limits.max_gross_exposure_equity_fraction) * account.equity
     assert (value + sum(pending.values())) * (1 + some(limits.fee_reserve_fraction)) <= account.free[USDT]
+    assert exposure <= some(limits.max_leverage_ratio) * account.equity
+    exposures_in_words(intent, facts, limits, value, pending[BTC], pending[ETH])
     if limits.require_stop:
         assert intent.protective_stop is not None
     if intent.protective_stop is not None:
         assert intent.protective_stop < price
         assert price - intent.protective_stop <= some(limits.max_stop_distance_fraction) * price
+
+
+def entries_in_words(intent: OrderIntent, facts: RiskFacts, limits: RiskLimits, value: Decimal) -> None:
+    """What the facts beyond the account promise of any order that does not reduce."""
+    quote, market, lost, health = (
+        some(facts.quote),
+        some(facts.market),
+        some(facts.losses),
+        some(facts.health),
+    )
+    account, breakers = some(facts.account), some(facts.breakers)
+    assert limits.allow_estimated_prices or not quote.estimated
+    apart = abs(quote.mid - some(market.reference))
+    assert apart <= some(limits.max_price_disagreement_fraction) * quote.mid
+    depth = some(market.asks_quote if intent.side is Side.BUY else market.bids_quote)
+    assert value <= some(limits.max_depth_fraction) * depth
+    assert value <= some(limits.max_volume_fraction) * some(market.volume_quote)
+    assert account.equity > lost.week_start_equity * (1 - some(limits.max_weekly_loss_fraction))
+    for at, wait in (
+        (lost.streak_at, some(limits.loss_streak_pause_seconds)),
+        (lost.last_loss_at.get(BTC), some(limits.loss_cooldown_seconds)),
+        (market.severe_news_at, some(limits.news_blackout_seconds)),
+    ):
+        pauses = at is not lost.streak_at or lost.streak >= some(limits.max_loss_streak_count)
+        assert not pauses or at is None or not wait or NOW - at >= timedelta(seconds=wait)
+    window = timedelta(seconds=some(limits.duplicate_window_seconds))
+    for each in some(facts.recent_intents):
+        same = (each.side, each.quantity) == (intent.side, intent.quantity)
+        assert not same or not window or NOW - each.at >= window or each.parent == intent.parent != ""
+    assert not breakers.open
+    part = breakers.size_fraction
+    if health.abstained > some(limits.max_abstention_fraction) * health.asked:
+        part = min(part, some(limits.unhealthy_size_fraction))
+    assert value <= part * some(limits.max_order_notional_quote)
+
+
+def exposures_in_words(
+    intent: OrderIntent, facts: RiskFacts, limits: RiskLimits, value: Decimal, here: Decimal, other: Decimal
+) -> None:
+    """What stress, value at risk and the stop promise of a buy: `here` and `other` is what is pending."""
+    account, book, quote = some(facts.account), some(facts.book), some(facts.quote)
+    equity, price = account.equity, entry_price(intent, quote)
+    stop = intent.protective_stop
+    at_stop = value if stop is None else intent.quantity * (price - stop)
+    assert at_stop <= some(limits.max_trade_loss_equity_fraction) * equity
+    if intent.take_profit is not None:
+        risk = quote.ask if stop is None else quote.ask - stop
+        assert intent.take_profit - quote.ask >= some(limits.min_reward_to_risk_ratio) * risk > 0
+    total = value + here
+    worth = {symbol: each.quantity * each.price for symbol, each in account.positions.items()}
+    cluster = total + worth.get(BTC, Decimal(0))
+    if book.correlations[ETH] >= some(limits.min_correlation_fraction):
+        cluster += other + worth.get(ETH, Decimal(0))
+    assert cluster <= some(limits.max_cluster_equity_fraction) * equity
+    for lost, scenario in zip(book.scenario_losses, book.scenarios, strict=True):
+        falls = lost + total * scenario.shock_fraction + other * scenario.worst_fraction
+        assert falls <= some(limits.max_stressed_loss_equity_fraction) * equity
+    variance = float(book.variance + 2 * total * book.covariance + total * total * book.asset_variance)
+    deviation = math.sqrt(variance) + float(other * book.worst_deviation)
+    assert 2.6065 * deviation <= float(some(limits.max_var_equity_fraction) * equity) * (1 + 1e-9)
+    assert 2.7278 * deviation <= float(some(limits.max_cvar_equity_fraction) * equity) * (1 + 1e-9)
 
 
 def sides_with_market(intent: OrderIntent, quote: Quote) -> None:
@@ -149,8 +214,8 @@ def test_the_gate_never_approves_beyond_its_limits(
 ) -> None:
     answer = review(intent, facts, limits, NOW)
     if isinstance(answer, ApprovedOrder):
-        assert redeem(answer) is intent
-        hold_in_words(intent, facts, limits)
+        assert redeem(answer) is answer.intent
+        hold_in_words(answer.intent, facts, limits)
 
 
 @settings(max_examples=300)
@@ -160,22 +225,36 @@ def test_an_approval_of_a_sane_order_holds_in_words(
 ) -> None:
     answer = review(intent, facts, limits, NOW)
     if isinstance(answer, ApprovedOrder):
-        hold_in_words(intent, facts, limits)
+        hold_in_words(answer.intent, facts, limits)
 
 
 def test_sane_orders_are_often_approved() -> None:
     """Without this, the laws above could hold because nothing ever passes."""
-    seen: Counter[bool] = Counter()
-    easy = replace(LIMITS, price_collar_fraction=Decimal("0.2"), max_stop_distance_fraction=Decimal("0.3"))
+    seen: Counter[str] = Counter()
+    easy = replace(
+        LIMITS,
+        price_collar_fraction=Decimal("0.2"),
+        max_price_disagreement_fraction=Decimal("0.3"),
+        max_stop_distance_fraction=Decimal("0.3"),
+    )
 
     @settings(max_examples=300)
     @given(SANE_INTENTS, SANE_FACTS)
     def count(intent: OrderIntent, facts: RiskFacts) -> None:
-        seen[isinstance(review(intent, facts, easy, NOW), ApprovedOrder)] += 1
+        answer = review(intent, facts, easy, NOW)
+        clipped = isinstance(answer, ApprovedOrder) and bool(answer.clips)
+        entry = "entry" if intent.side is Side.BUY else "sale"
+        seen[f"{'clipped' if clipped else type(answer).__name__} {entry}"] += 1
 
     count()
-    assert seen[True] >= 5
-    assert seen[False] >= 5
+    for each in (
+        "ApprovedOrder entry",
+        "clipped entry",
+        "Refused entry",
+        "ApprovedOrder sale",
+        "Refused sale",
+    ):
+        assert seen[each] >= 5, seen
 
 
 @pytest.mark.parametrize("kind", OrderType)
@@ -197,6 +276,13 @@ WORSE: list[tuple[str, Any]] = [
     ("open_orders", None),
     ("recent_orders", None),
     ("recent_orders", 1_000),
+    ("market", None),
+    ("losses", None),
+    ("book", None),
+    ("recent_intents", None),
+    ("health", None),
+    ("breakers", None),
+    ("breakers", BreakerFacts(Decimal(0), ("planted",))),
 ]
 
 
@@ -240,6 +326,22 @@ TIGHTER: dict[str, Any] = {
     "max_open_orders_count": lambda value: max(1, value - 1),
     "require_stop": lambda value: True,
     "fee_reserve_fraction": lambda value: min(Decimal(1), value * 2),
+    "max_price_disagreement_fraction": lambda value: value / 2,
+    "max_cluster_equity_fraction": lambda value: value / 2,
+    "max_depth_fraction": lambda value: value / 2,
+    "max_volume_fraction": lambda value: value / 2,
+    "max_trade_loss_equity_fraction": lambda value: value / 2,
+    "max_weekly_loss_fraction": lambda value: value / 2,
+    "max_stressed_loss_equity_fraction": lambda value: value / 2,
+    "max_var_equity_fraction": lambda value: value / 2,
+    "max_cvar_equity_fraction": lambda value: value / 2,
+    "min_reward_to_risk_ratio": lambda value: value * 2 + 1,
+    "max_loss_streak_count": lambda value: max(1, value - 1),
+    "loss_streak_pause_seconds": lambda value: value * 2,
+    "loss_cooldown_seconds": lambda value: value * 2,
+    "news_blackout_seconds": lambda value: value * 2,
+    "max_abstention_fraction": lambda value: value / 2,
+    "unhealthy_size_fraction": lambda value: value / 2,
 }
 
 
@@ -277,6 +379,7 @@ def test_the_same_question_has_the_same_answer(
         assert first == second
     else:
         assert isinstance(second, ApprovedOrder)
+        assert (first.intent, first.clips, first.at) == (second.intent, second.clips, second.at)
 
 
 @given(decimals("0.00020", "1", 5), decimals("0.00020", "1", 5), st.sampled_from(HaltState), st.booleans())

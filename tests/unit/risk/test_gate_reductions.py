@@ -160,11 +160,14 @@ def test_the_same_holding_is_not_sold_twice() -> None:
 
 
 def test_unknown_open_orders_refuse_a_sale() -> None:
-    assert refused_by(SELL, holding("1", open_orders=None)) == [
-        "balance",
-        "open_orders",
-        "reduce_only",
-    ]
+    assert refused_by(SELL, holding("1", open_orders=None)) == ["balance", "reduce_only"]
+
+
+def test_a_false_claim_is_not_told_what_nobody_found_out_for_it() -> None:
+    bare = holding("0.05", market=None, losses=None, book=None, recent_intents=None, recent_orders=None)
+    assert refused_by(SELL, replace(bare, health=None, breakers=None)) == ["balance", "reduce_only"]
+    entry = replace(SELL, reduce_only=False)
+    assert "depth_share" in refused_by(entry, replace(bare, health=None, breakers=None))
 
 
 def test_a_stop_may_be_as_far_away_as_it_has_to_be() -> None:
