@@ -75,7 +75,8 @@ def test_run_and_backtest_are_one_brain_and_every_order_has_its_story(
     assert story["proposal"]["after_risk_analyst"]
     assert story["intent"]["client_id"] == entry["client_id"]
     assert [verdict["stage"] for verdict in story["verdicts"]] == [1, 2]
-    assert story["verdicts"][0]["limits_hash"] == desk("limits", "history", "--json").told["entries"][-1]["hash"]
+    declared = desk("limits", "history", "--json").told["entries"][-1]
+    assert story["verdicts"][0]["limits_hash"] == declared["hash"]
     assert story["fills"]
     text = desk("explain", entry["client_id"]).out
     places = [text.index(f"\n{part}\n") for part in story if f"\n{part}\n" in text]
