@@ -19,7 +19,7 @@ import structlog
 from app import control
 from app.bootstrap import Desk
 from app.breaker_views import reset_view
-from app.emergency import Emergency
+from app.emergency import LOOK_SECONDS, Emergency
 from app.limits_views import set_view
 from app.rebalancing import KIND, rebalance
 from app.working import Desired, begin, end
@@ -34,6 +34,9 @@ from graph.engine import StepReport
 AGAIN: Final = 5
 """After so many looks, or bars of a tape, a panic that could not sell everything tries again."""
 
+PATIENCE: Final = 150
+"""For so many looks a tape stands still while its journal cannot be written: half a minute."""
+
 _log = structlog.get_logger("desk.session")
 
 
@@ -45,6 +48,7 @@ class HaltingRun(ABC):
         self._requests = requests
         self._emergency = emergency
         self._lock = asyncio.Lock()
+        self._stopping = asyncio.Event()
         self._step: asyncio.Task[StepReport | None] | None = None
         self._looking = False
         self._panicking = False
@@ -244,12 +248,18 @@ class HaltingRun(ABC):
         else:
             self._notice("error", f"the journal goes on beside its database: {error.message}")
 
-    def _see_to_record(self) -> None:
-        """A tape can wait: unless the desk is halted its run ends, rather than go on beside its record.
+    async def _see_to_record(self) -> None:
+        """A tape can wait for its record, unless the desk is halted: then it only gets smaller.
 
-        Raises the StorageError that the journal met.
+        Raises the StorageError that the journal met when it does not pass.
         """
-        if self._trouble is not None and self.desk.halts.state() is HaltState.ACTIVE:
+        for _ in range(PATIENCE):
+            halted = self.desk.halts.state() is not HaltState.ACTIVE
+            if self._trouble is None or halted or self._stopping.is_set():
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+            self.desk.journal.commit()
+        if self._trouble is not None:
             raise self._trouble
 
     def _unrecorded(self) -> str:

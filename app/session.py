@@ -43,7 +43,6 @@ class SessionRun(HaltingRun):
         self.state: State = "starting"
         self.problem = ""
         self._bars = bars
-        self._stopping = asyncio.Event()
         self._closed = False
 
     async def start(self) -> tuple[str, ...]:
@@ -177,7 +176,7 @@ class SessionRun(HaltingRun):
             raise
         finally:
             self._step = None
-        self._see_to_record()
+        await self._see_to_record()
         return True if report is not None else self._finish()
 
     def _finish(self) -> bool:

@@ -81,8 +81,10 @@ def ask_for(folder: Home, action: control.Action, *, reason: str, by: str, confi
         return keep_halt(folder, action, reason, confirm)
     try:
         told = control.ask(folder.requests, action, reason=reason, by=by, confirm=confirm)
-    except (Unheard, StorageError) as error:
-        if action == "resume":
+    except (DeadlineExceeded, StorageError) as error:
+        if folder.running() is None:  # it ended with the request in hand
+            return keep_halt(folder, action, reason, confirm)
+        if action == "resume" or not isinstance(error, (Unheard, StorageError)):
             raise
         path = leave(folder.path, action, f"{reason} ({by})")
         said = f"{error.message}. {_left(path, action)}"

@@ -146,7 +146,10 @@ async def test_a_panic_goes_on_until_it_is_done(tmp_path: Path, trouble: str) ->
     assert len(placed) == len(set(placed))
 
 
-async def test_a_database_that_fails_ends_a_tape_that_nobody_halted(tmp_path: Path) -> None:
+async def test_a_database_that_fails_stops_the_tape_and_in_the_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.emergency_run.PATIENCE", 2)
     run, _ = paper(tmp_path)
     await run.start()
     await run.advance()
@@ -154,6 +157,38 @@ async def test_a_database_that_fails_ends_a_tape_that_nobody_halted(tmp_path: Pa
     with pytest.raises(StorageError, match="the disk is full"):
         await run.run(None)
     assert run.state == "failed"
+
+
+async def test_a_tape_waits_for_its_record_and_goes_on_where_it_stood(tmp_path: Path) -> None:
+    run, _ = paper(tmp_path)
+    await run.start()
+    await run.advance()
+    run.record_trouble(StorageError("the disk is full"))
+    living = asyncio.create_task(run.advance())
+    for _ in range(3):
+        await asyncio.sleep(0.01)
+    assert not living.done()
+    bars = run.desk.tally.bars
+    run.record_trouble(None)
+    assert await asyncio.wait_for(living, 10)
+    assert run.desk.tally.bars == bars
+
+
+async def test_a_panic_reaches_a_tape_that_waits_for_its_record(tmp_path: Path) -> None:
+    run, _ = paper(tmp_path, bars=None)
+    await run.start()
+    while not run.desk.portfolio.positions:
+        await run.advance()
+    run.record_trouble(StorageError("the disk is full"))
+    living = asyncio.create_task(run.run(None))
+    await asyncio.sleep(0.05)
+    (tmp_path / "PANIC").write_text("drill")
+    async with asyncio.timeout(30):
+        while run.desk.portfolio.positions:  # noqa: ASYNC110 - another task sells
+            await asyncio.sleep(0.01)
+    run.stop()
+    await asyncio.wait_for(living, 10)
+    assert run.state == "running"
 
 
 async def test_a_halted_tape_goes_on_beside_its_record(tmp_path: Path) -> None:
