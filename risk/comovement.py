@@ -63,7 +63,7 @@ def comovement(tapes: Sequence[Bars]) -> Comovement:
     seconds = tapes[0].timeframe.seconds if count else _DAY
     step = block_bars(seconds)
     block = step * seconds
-    returns, known = _returns(tapes, step, block, bars_needed(seconds) // step)
+    returns, known = _returns(tapes, step, block, (bars_needed(seconds) - 1) // step)
     rows = len(returns)
     weights = _weights(rows, block)
     if known.all():
