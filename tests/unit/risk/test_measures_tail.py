@@ -31,7 +31,16 @@ def fat(count: int = 600, seed: int = 3) -> Column:
     return np.random.default_rng(seed).standard_t(6, count) * 0.02
 
 
-columns = st.integers(0, 10_000).map(lambda seed: fat(400, seed))
+def _bends(returns: Column) -> bool:
+    """Whether a Cornish-Fisher distribution has the shape of this sample: most have one, not all."""
+    try:
+        cornish_fisher(returns, 0.95)
+    except DataError:
+        return False
+    return True
+
+
+columns = st.integers(0, 10_000).map(lambda seed: fat(400, seed)).filter(_bends)
 
 
 def test_of_a_hundred_losses_the_second_worst_is_the_value_at_risk_at_99_percent() -> None:
