@@ -181,6 +181,61 @@ def test_a_stage_that_knows_too_little_adds_nothing_and_sells_nothing(stage: str
             assert "unknown" in sized.stages[0].why
 
 
+def test_a_market_without_volume_is_left() -> None:
+    assert weight("liquidity", facts={"day_volume_quote": 0.0, "held": 0.1}) == "0.0000"
+
+
+def test_a_drawdown_up_to_the_start_changes_nothing_and_says_so() -> None:
+    (step,) = only("drawdown", facts={"drawdown_fraction": 0.05}).stages
+    assert step.figures == {"drawdown_fraction": 0.05, "scale_ratio": 1.0}
+
+
+def test_the_defaults_are_those_of_the_manual() -> None:
+    policy = SizingPolicy()
+    assert policy.stages == ("volatility_target", "drawdown", "risk_per_trade")
+    assert (policy.volatility_target_annual_fraction, policy.volatility_span_bars) == (0.8, 33)
+    assert (policy.volatility_max_scale_ratio, policy.risk_per_trade_equity_fraction) == (1.0, 0.01)
+    assert (policy.kelly_fraction, policy.kelly_min_record_count, policy.kelly_prior_count) == (0.25, 30, 100)
+    assert (policy.kelly_unproven_trust_fraction, policy.kelly_payoff_ratio) == (0.1, 1.0)
+    assert (policy.correlation_window_bars, policy.correlation_floor_ratio) == (192, 0.5)
+    assert (policy.liquidity_day_volume_fraction, policy.sentiment_max_change_fraction) == (0.005, 0.2)
+    assert (policy.drawdown_start_fraction, policy.drawdown_end_fraction) == (0.05, 0.2)
+    assert (policy.drawdown_floor_ratio, policy.drawdown_shape) == (0.25, "linear")
+
+
+RANGES = {
+    "volatility_target_annual_fraction": (None, 10),
+    "volatility_span_bars": (2, 5_000),
+    "volatility_max_scale_ratio": (1, 4),
+    "risk_per_trade_equity_fraction": (None, 0.1),
+    "kelly_fraction": (None, 1),
+    "kelly_min_record_count": (1, 1_000_000),
+    "kelly_prior_count": (1, 1_000_000),
+    "kelly_unproven_trust_fraction": (0, 1),
+    "kelly_payoff_ratio": (None, 100),
+    "correlation_window_bars": (20, 5_000),
+    "correlation_floor_ratio": (None, 1),
+    "liquidity_day_volume_fraction": (None, 1),
+    "drawdown_end_fraction": (None, 1),
+    "drawdown_floor_ratio": (0, 1),
+    "sentiment_max_change_fraction": (0, 0.5),
+}
+"""The lowest and highest value that is allowed; None: anything above zero."""
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_every_range_to_its_edges(name: str) -> None:
+    low, high = RANGES[name]
+    more: dict[str, Any] = {"drawdown_start_fraction": 0.0}
+    for value in (high, low):
+        if value is not None:
+            SizingPolicy(**{**more, name: value})
+    below = 0 if low is None else low - 1
+    for value in (high * 1.001, below):
+        with pytest.raises(ConfigError, match=f"{name} .* is out of range"):
+            SizingPolicy(**{**more, name: value})
+
+
 def test_an_account_worth_nothing_adds_nothing() -> None:
     assert weight("liquidity", facts={"equity_quote": 0.0}) == "0.0000"
 
