@@ -44,7 +44,7 @@ def guardian_of(
     plan = settings.stops.plan()
     keeper = None
     if plan.rules:
-        keeper = StopKeeper(plan, portfolio, feed, features.values, orders.first_stop)
+        keeper = StopKeeper(plan, portfolio, feed, features.pick, orders.first_stop)
     return StopGuardian(
         orders,
         portfolio,

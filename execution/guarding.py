@@ -16,7 +16,7 @@ from execution.backoff import BackOff
 from execution.gaps import Gaps
 from execution.ids import OwnIds
 from execution.order_desk import OrderDesk
-from execution.protection import Plan, guards, moves, sales
+from execution.protection import Plan, guards, sales
 from execution.sending import RESTING
 from execution.stops.keeper import StopKeeper
 from market.feed import Feed
@@ -56,24 +56,11 @@ class Guarding:
         self._dust: dict[Symbol, Decimal] = {}
 
     def _stirred(self) -> list[Symbol]:
-        """The held symbols for which the stop plan asks for something other than what stands."""
+        """The held symbols for which the stop plan may ask for something other than what stands."""
         keeper = self._keeper
         if keeper is None:
             return []
-        found = []
-        for symbol in keeper.trips():
-            advice = keeper.advise(symbol)
-            if advice is None:
-                continue
-            armed, trigger = self._desk.armed_stop(symbol), advice.trigger
-            if (
-                advice.leave
-                or advice.due
-                or armed is None
-                or (trigger is not None and moves(armed, armed.trigger_price, trigger.price))
-            ):
-                found.append(symbol)
-        return found
+        return [symbol for symbol in keeper.trips() if keeper.stirs(symbol, self._desk.armed_stop(symbol))]
 
     async def _sell_part(self, wanted: Plan) -> None:
         """Sell at market the part that the ladder of targets wants sold."""

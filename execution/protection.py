@@ -13,13 +13,10 @@ from domain.market import Quote
 from domain.money import ONE, ZERO, Price, Quantity, Symbol
 from domain.orders import Order, OrderIntent, Side
 from execution.sending import RESTING
-from execution.stops.keeper import StopKeeper
+from execution.stops.keeper import TRAIL_STEP, StopKeeper
 from execution.stops.keeper import why as because
 from execution.venue import Capabilities
 from portfolio.position import Position
-
-TRAIL_STEP: Final = Decimal("0.001")
-"""A trailing stop moves when it can move by this fraction of itself: not with every tick."""
 
 NOTHING: Final = Quantity(ZERO)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -90,6 +91,13 @@ class FeatureEngine:
         """The features that are warm and defined, by name, in the order they were asked for."""
         return self._lane.values(symbol)
 
+    def pick(self, symbol: Symbol, names: Iterable[str]) -> tuple[float | None, ...]:
+        """Some of them, in the order they are named here; None while warming up, or undefined.
+
+        For who needs a few of many on every bar. KeyError for a name that was not asked for at the beginning.
+        """
+        return self._lane.pick(symbol, names)
+
 
 class _TapeLane:
     """All rows at once, for a tape that is known; only the rows up to the feed's own are ever read."""
@@ -99,6 +107,7 @@ class _TapeLane:
     ) -> None:
         self._tape = tape
         self._names = tuple(wanted)
+        self._places = {name: place for place, name in enumerate(wanted)}
         self._matrices: dict[Symbol, Column] = {}
         self._whole: dict[Symbol, list[bool]] = {}
         self._rows: dict[Symbol, int] = {}
@@ -126,6 +135,17 @@ class _TapeLane:
         if self._whole[symbol][row]:
             return dict(zip(self._names, numbers, strict=True))
         return _finite(self._names, numbers)
+
+    def pick(self, symbol: Symbol, names: Iterable[str]) -> tuple[float | None, ...]:
+        places, row = self._places, self._rows.get(symbol, -1)
+        if row < 0:
+            return tuple(None for name in names if places[name] >= 0)
+        numbers = self._matrices[symbol][row]
+        return tuple(_known(numbers.item(places[name])) for name in names)
+
+
+def _known(number: float) -> float | None:
+    return number if number - number == 0 else None
 
 
 def _finite(names: Iterable[str], numbers: Iterable[float]) -> dict[str, float]:
@@ -167,6 +187,11 @@ class _BarLane:
         state = self._symbols.get(symbol)
         return {} if state is None else _finite(self._wanted, state.numbers())
 
+    def pick(self, symbol: Symbol, names: Iterable[str]) -> tuple[float | None, ...]:
+        state = self._symbols.get(symbol)
+        places = [self._wanted[name] for name in names]
+        return tuple(None if state is None else _known(state.number(*place)) for place in places)
+
 
 class _SymbolState:
     """One symbol's machines, and the longer bars being gathered for them."""
@@ -197,11 +222,12 @@ class _SymbolState:
             if row is not None:
                 self._latest[group] = machine.push(row)
 
+    def number(self, group: _Group, output: int) -> float:
+        latest = self._latest.get(group)
+        return math.nan if latest is None else latest[output]
+
     def numbers(self) -> list[float]:
-        return [
-            self._latest[group][output] if group in self._latest else float("nan")
-            for group, output in self._wanted
-        ]
+        return [self.number(group, output) for group, output in self._wanted]
 
 
 class _Gathering:

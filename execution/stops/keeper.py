@@ -10,10 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, Final
 
 from domain.clock import to_ns
+from domain.events import StopArmed
+from domain.frozen import quick
 from domain.money import ZERO, Price, Symbol
 from execution.stops.plan import StopKind, StopPlan
+from execution.stops.rough import MORE, Rough
 from execution.stops.rules import (
     Seen,
     Standing,
@@ -27,7 +31,14 @@ from execution.stops.trip import Trip, after
 from market.feed import Feed
 from portfolio.portfolio import Portfolio
 
+TRAIL_STEP: Final = Decimal("0.001")
+"""An armed stop moves when it can move by this fraction of itself: not with every tick."""
 
+Features = Callable[[Symbol, tuple[str, ...]], tuple[float | None, ...]]
+"""The named features of a symbol at the bar the feed stands on, None while one warms up."""
+
+
+@quick
 @dataclass(frozen=True, slots=True)
 class Advice:
     """What the plan asks for a position: a stop no lower than `trigger`, and what to sell.
@@ -52,11 +63,26 @@ class _High:
     price: Decimal
 
 
+@dataclass(slots=True)
+class _Basis:
+    """What rarely changes: a trip's prices per unit, its stop and its high, exactly and in floats."""
+
+    trip: Trip
+    first: Price | None
+    entry: Decimal
+    costs: Decimal
+    risk: Decimal | None
+    rough: tuple[float, float, float | None]
+    armed: StopArmed | None = None
+    armed_rough: float = 0.0
+    high: Decimal | None = None
+    high_rough: float = 0.0
+
+
 class StopKeeper:
     """Keeps the round trips and answers for each what the plan asks. It sends nothing and arms nothing.
 
-    `features` gives the named features of a symbol at the bar the feed stands on; `first_stop` the price of
-    the first stop armed for its position.
+    `first_stop` gives the price of the first stop armed for a symbol's position.
     """
 
     def __init__(
@@ -64,7 +90,7 @@ class StopKeeper:
         plan: StopPlan,
         portfolio: Portfolio,
         feed: Feed,
-        features: Callable[[Symbol], Mapping[str, float]],
+        features: Features,
         first_stop: Callable[[Symbol], Price | None],
     ) -> None:
         self.plan = plan
@@ -72,14 +98,34 @@ class StopKeeper:
         self._feed = feed
         self._features = features
         self._first_stop = first_stop
-        self._atr = f"atr({plan.atr_bars})" if plan.has(StopKind.ATR) else ""
-        self._chandelier_atr = f"atr({plan.chandelier_bars})" if plan.has(StopKind.CHANDELIER) else ""
-        self._regime = plan.has(StopKind.REGIME)
-        self._fast, self._slow = f"vol({plan.regime_fast_bars})", f"vol({plan.regime_slow_bars})"
+        self._names = plan.features
+        self._rough = Rough(plan, TRAIL_STEP)
+        places: dict[str, int] = {name: place for place, name in enumerate(self._names)}
+        self._atr = places.get(f"atr({plan.atr_bars})")
+        self._chandelier_atr = places.get(f"atr({plan.chandelier_bars})")
+        self._fast = places.get(f"vol({plan.regime_fast_bars})")
+        self._slow = places.get(f"vol({plan.regime_slow_bars})")
         self._bar = feed.timeframe.delta
         self._folded = 0
         self._trips: dict[Symbol, Trip] = {}
         self._highs: dict[Symbol, _High] = {}
+        self._bases: dict[Symbol, _Basis] = {}
+
+    def stirs(self, symbol: Symbol, armed: StopArmed | None) -> bool:
+        """Whether `advise` may ask for something that is not so yet. Cheap; a no is never wrong."""
+        trip = self._trips.get(symbol)
+        if trip is None or armed is None:
+            return trip is not None
+        basis, now, quote = self._basis(symbol, trip), self._feed.now, self._feed.quote(symbol)
+        if basis.armed is not armed:
+            basis.armed, basis.armed_rough = armed, float(armed.trigger_price)
+        high = self._high(symbol, trip, now)
+        if high is not basis.high:
+            basis.high, basis.high_rough = high, float(high) * MORE
+        bid = None if quote is None else float(quote.bid) * MORE
+        standing: Any = Standing(*basis.rough, basis.high_rough, self._bars(trip, now))  # type: ignore[arg-type]  # in floats
+        seen: Any = Seen(bid, *self._market(symbol))  # type: ignore[arg-type]  # in floats
+        return self._rough.stirs(trip, standing, seen, basis.armed_rough)
 
     def advise(self, symbol: Symbol) -> Advice | None:
         """What the plan asks for the position in `symbol`; None when none was entered."""
@@ -107,15 +153,27 @@ class StopKeeper:
                 if trip is None:
                     self._trips.pop(symbol, None)
                     self._highs.pop(symbol, None)
+                    self._bases.pop(symbol, None)
                 else:
                     self._trips[symbol] = trip
         return self._trips
 
     def _standing(self, symbol: Symbol, trip: Trip) -> Standing:
-        entry, first, now = trip.entry, self._first_stop(symbol), self._feed.now
-        risk = entry - first if first is not None and first < entry else None
-        bars = 0 if now is None else max(0, (now - trip.opened_at) // self._bar)
-        return Standing(entry, trip.fees / trip.held, risk, self._high(symbol, trip, now), bars)
+        basis, now = self._basis(symbol, trip), self._feed.now
+        high, bars = self._high(symbol, trip, now), self._bars(trip, now)
+        return Standing(basis.entry, basis.costs, basis.risk, high, bars)
+
+    def _basis(self, symbol: Symbol, trip: Trip) -> _Basis:
+        basis, first = self._bases.get(symbol), self._first_stop(symbol)
+        if basis is None or basis.trip is not trip or basis.first != first:
+            entry, costs = trip.entry, trip.fees / trip.held
+            risk = entry - first if first is not None and first < entry else None
+            rough = (float(entry), float(costs), None if risk is None else float(risk))
+            basis = self._bases[symbol] = _Basis(trip, first, entry, costs, risk, rough)
+        return basis
+
+    def _bars(self, trip: Trip, now: datetime | None) -> int:
+        return 0 if now is None else max(0, (now - trip.opened_at) // self._bar)
 
     def _high(self, symbol: Symbol, trip: Trip, now: datetime | None) -> Decimal:
         """The highest price since the beginning: bar by bar, or read back from the tape after a jump."""
@@ -143,15 +201,25 @@ class StopKeeper:
 
     def _seen(self, symbol: Symbol) -> Seen:
         quote = self._feed.quote(symbol)
-        bid = None if quote is None else quote.bid
-        if not (self._atr or self._chandelier_atr):
-            return Seen(bid)
-        values = self._features(symbol)
+        atr, chandelier_atr, turbulence = self._market(symbol)
         return Seen(
-            bid,
-            _decimal(values.get(self._atr)),
-            _decimal(values.get(self._chandelier_atr)),
-            _ratio(values.get(self._fast), values.get(self._slow)) if self._regime else None,
+            None if quote is None else quote.bid,
+            _decimal(atr),
+            _decimal(chandelier_atr),
+            _decimal(turbulence),
+        )
+
+    def _market(self, symbol: Symbol) -> tuple[float | None, float | None, float | None]:
+        """Average true range for either rule, and turbulence, of the newest closed bar."""
+        if not self._names:
+            return None, None, None
+        values = self._features(symbol, self._names)
+        fast = None if self._fast is None else values[self._fast]
+        slow = None if self._slow is None else values[self._slow]
+        return (
+            None if self._atr is None else values[self._atr],
+            None if self._chandelier_atr is None else values[self._chandelier_atr],
+            fast / slow if fast is not None and slow is not None and slow > 0 else None,
         )
 
 
@@ -183,7 +251,3 @@ def _plain(value: Decimal | None) -> str:
 
 def _decimal(value: float | None) -> Decimal | None:
     return None if value is None else Decimal(repr(value))
-
-
-def _ratio(fast: float | None, slow: float | None) -> Decimal | None:
-    return None if fast is None or slow is None or slow <= 0 else Decimal(repr(fast / slow))

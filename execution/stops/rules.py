@@ -1,7 +1,8 @@
 """The rules of a stop plan as pure functions: what is known of a position in, the price it asks for out.
 
-Prices are in quote currency. A rule that cannot know (a feature still warming up, no risk measured yet)
-asks for nothing, and the stop stays where it is. The long side only: a stop lies under the market.
+Prices are in quote currency. A rule that cannot know (a feature still warming up, no risk measured yet) asks
+for nothing, and the stop stays where it is. The long side only: a stop lies under the market. Rules only add,
+multiply and compare, so that `execution.stops.rough` may ask them in floats first.
 
 Sources: average true range and stops in multiples of it, J. Welles Wilder, "New Concepts in Technical Trading
 Systems" (1978); the chandelier exit is Charles LeBeau's, as told in Alexander Elder, "Come Into My Trading
@@ -13,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, cast
 
 from domain.frozen import quick
-from domain.money import ONE, ZERO
+from domain.money import ZERO
 from execution.stops.plan import StopKind, StopPlan
+
+_SAME: Final = cast(Decimal, 1)  # an int multiplies Decimals and floats alike
 
 
 @quick
@@ -62,7 +65,7 @@ class Trigger:
 
 def fixed(plan: StopPlan, standing: Standing, seen: Seen) -> Decimal | None:
     """entry x (1 - distance)."""
-    return standing.entry * (ONE - plan.fixed_distance_fraction)
+    return standing.entry * (1 - plan.fixed_distance_fraction)
 
 
 def atr(plan: StopPlan, standing: Standing, seen: Seen) -> Decimal | None:
@@ -81,7 +84,7 @@ def chandelier(plan: StopPlan, standing: Standing, seen: Seen) -> Decimal | None
 
 def trailing(plan: StopPlan, standing: Standing, seen: Seen) -> Decimal | None:
     """bid x (1 - distance)."""
-    return None if seen.bid is None else seen.bid * (ONE - plan.trailing_distance_fraction)
+    return None if seen.bid is None else seen.bid * (1 - plan.trailing_distance_fraction)
 
 
 def break_even(plan: StopPlan, standing: Standing, seen: Seen) -> Decimal | None:
@@ -91,7 +94,7 @@ def break_even(plan: StopPlan, standing: Standing, seen: Seen) -> Decimal | None
         return None
     if max(bid, standing.high) < standing.entry + plan.break_even_r_ratio * risk:
         return None
-    level = (standing.entry + standing.costs) / (ONE - plan.break_even_exit_fraction)
+    level = (standing.entry + standing.costs) / (1 - plan.break_even_exit_fraction)
     return level if level < bid else None
 
 
@@ -109,20 +112,27 @@ def regime_factor(plan: StopPlan, seen: Seen) -> Decimal:
     """What the ATR ratios are multiplied by: 1 between the two regimes, and while turbulence is unknown."""
     turbulence = seen.turbulence
     if turbulence is None or StopKind.REGIME not in plan.rules:
-        return ONE
+        return _SAME
     if turbulence <= plan.regime_calm_ratio:
         return plan.regime_calm_factor
-    return plan.regime_storm_factor if turbulence >= plan.regime_storm_ratio else ONE
+    return plan.regime_storm_factor if turbulence >= plan.regime_storm_ratio else _SAME
+
+
+Rule = tuple[StopKind, Callable[[StopPlan, Standing, Seen], Decimal | None]]
+
+
+def priced(plan: StopPlan) -> tuple[Rule, ...]:
+    """The rules of a plan that name a price, in its order."""
+    return tuple((kind, TRIGGERS[kind]) for kind in plan.rules if kind in TRIGGERS)
 
 
 def tightest(plan: StopPlan, standing: Standing, seen: Seen) -> Trigger | None:
     """The highest price that any rule asks for; the earlier in the list where two agree."""
     best: Decimal | None = None
     by: StopKind | None = None
-    for kind in plan.rules:
-        rule = TRIGGERS.get(kind)
-        price = None if rule is None else rule(plan, standing, seen)
-        if price is not None and price > ZERO and (best is None or price > best):
+    for kind, rule in priced(plan):
+        price = rule(plan, standing, seen)
+        if price is not None and price > 0 and (best is None or price > best):
             best, by = price, kind
     return None if best is None or by is None else Trigger(best, by)
 

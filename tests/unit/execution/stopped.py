@@ -108,7 +108,7 @@ class Stage:
         w = world(self.journal, self.venue, feed=self.feed, limits=self.limits)
         self.features = FeatureEngine(self.feed, self.plan.features)
         self.features.update()
-        self.keeper = StopKeeper(self.plan, w.portfolio, self.feed, self.features.values, w.desk.first_stop)
+        self.keeper = StopKeeper(self.plan, w.portfolio, self.feed, self.features.pick, w.desk.first_stop)
         w.guardian = StopGuardian(
             w.desk,
             w.portfolio,

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from domain.events import StopArmed
-from domain.money import Price
+from domain.money import Price, Symbol
 from domain.orders import OrderStatus, OrderType
 from execution.scripted import ALL, Answer
 from execution.venue import Capabilities
@@ -327,7 +327,12 @@ async def test_an_order_of_the_plan_is_only_ever_a_reduction_by_the_guardian() -
 async def test_a_plan_without_a_holding_looks_at_nothing() -> None:
     s = Stage(plan("atr", "ladder", "time"))
     asked: list[str] = []
-    s.keeper._features = lambda symbol: asked.append(symbol) or {}  # type: ignore[func-returns-value]  # a spy
+
+    def spy(symbol: Symbol, names: tuple[str, ...]) -> tuple[float | None, ...]:
+        asked.append(symbol)
+        return s.features.pick(symbol, names)
+
+    s.keeper._features = spy
     await s.bars("40000", "41000", "42000")
     assert asked == []
     assert s.own() == []
