@@ -90,7 +90,8 @@ class IntentView(Model):
 class VerdictView(Model):
     """A review by the gate: stage 1 in the graph, stage 2 at the order desk.
 
-    `limits_hash` is the SHA-256 of the limits that were held; empty when that is not on record.
+    `limits_hash` is the SHA-256 of the limits that were held; empty when that is not on record. `clips` are
+    the rules that let the order through smaller than it was asked for, each in words.
     """
 
     client_id: str
@@ -99,6 +100,7 @@ class VerdictView(Model):
     breaches: tuple[BreachView, ...]
     at: Time
     limits_hash: str = ""
+    clips: tuple[str, ...] = ()
 
 
 class ModelCallView(Model):

@@ -204,7 +204,8 @@ def _judged(verdict: VerdictView) -> list[str]:
     where = "gate, before trading" if verdict.stage == 1 else "gate, at the order desk"
     held = f", limits {verdict.limits_hash[:12]}" if verdict.limits_hash else ""
     if verdict.approved:
-        return [f"{where}: approved at {text(verdict.at)}{held}"]
+        smaller = f", made smaller: {'; '.join(verdict.clips)}" if verdict.clips else ""
+        return [f"{where}: approved at {text(verdict.at)}{held}{smaller}"]
     return [f"{where}: refused at {text(verdict.at)}{held}"] + [
         f"  {breach.rule}: {breach.message} (limit {breach.limit}, seen {breach.value})"
         for breach in verdict.breaches

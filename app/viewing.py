@@ -206,6 +206,7 @@ def verdict_view(verdict: VerdictRecord) -> VerdictView:
         breaches=breach_views(verdict.breaches),
         at=verdict.at,
         limits_hash=verdict.limits_hash,
+        clips=tuple(str(clip) for clip in verdict.clips),
     )
 
 

@@ -126,6 +126,7 @@ class OrderBook:
     def _reduced(self, event: IntentReduced) -> None:
         order = self._orders.get(event.client_id) or self._missing(event.client_id)
         order.intent = replace(order.intent, quantity=event.quantity)
+        order.note = event.reason
         self.filled_before[event.client_id] = self._filled_by(order.intent.replaces)
 
     def _refused(self, event: IntentRefused) -> None:

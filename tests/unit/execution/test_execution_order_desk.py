@@ -115,17 +115,19 @@ async def test_open_orders_count_in_the_review_of_the_next() -> None:
 
 
 async def test_a_clipped_order_is_written_down_smaller_before_it_is_sent() -> None:
-    w = world()
+    journal = MemoryJournal()
+    w = world(journal)
     order = await w.desk.submit(intent(0, quantity="1", limit="40000"))
     assert now(order) is OrderStatus.ACCEPTED
     (event,) = w.events(IntentReduced)
     assert event.client_id == order.client_id
     assert event.quantity == order.intent.quantity == Decimal("0.625")
     assert event.reason == "order_notional allows 0.625 of 1; position_size allows 0.750 of 1"
+    assert order.note == event.reason
     kinds = [each.kind for each in w.seen]
     assert kinds.index("intent_reduced") < kinds.index("order_submitted")
-    after = world(w.journal, w.venue)
-    after.desk.restore(event for _, event in w.journal.events())
+    after = world(journal, w.venue)
+    after.desk.restore(event for _, event in journal.events())
     assert after.desk.orders[order.client_id].intent == order.intent
 
 
