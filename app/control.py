@@ -75,7 +75,17 @@ class BreakerRequest:
     by: str
 
 
-Asked = Request | WorkRequest | LimitsRequest | BreakerRequest
+@dataclass(frozen=True, slots=True)
+class AcceptRequest:
+    """A surplus at the venue that an operator answers for."""
+
+    request_id: str
+    currency: str
+    reason: str
+    by: str
+
+
+Asked = Request | WorkRequest | LimitsRequest | BreakerRequest | AcceptRequest
 
 
 class Unheard(DeadlineExceeded):
@@ -155,6 +165,12 @@ def ask_breaker(folder: Path, *, name: str, reason: str, by: str, timeout: float
     return _ask_now(folder, told, timeout, "Look at desk breakers before asking again")
 
 
+def ask_accept(folder: Path, *, currency: str, reason: str, by: str, timeout: float = 15.0) -> dict[str, Any]:
+    """Ask the running desk to take a surplus for somebody else's. Returns and raises as `ask_work`."""
+    told = {"accept": currency, "reason": reason, "by": by}
+    return _ask_now(folder, told, timeout, "Look at desk status before asking again")
+
+
 def _ask_now(folder: Path, told: Mapping[str, Any], timeout: float, fix: str) -> dict[str, Any]:
     """Ask for what must not be done later than the operator thinks: without an answer it is taken back."""
     request_id = _leave(folder, told)
@@ -211,6 +227,8 @@ def _read(request_id: str, told: dict[str, Any]) -> Asked:
         return _work(request_id, told)
     if "breaker" in told:
         return BreakerRequest(request_id, str(told["breaker"]), str(told["reason"]), str(told["by"]))
+    if "accept" in told:
+        return AcceptRequest(request_id, str(told["accept"]), str(told["reason"]), str(told["by"]))
     if "limits" in told:
         limits, back = told["limits"], tuple(map(str, told["back"]))
         wanted = None if limits is None else dict(limits)

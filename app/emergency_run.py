@@ -17,6 +17,7 @@ from typing import Final, Literal
 import structlog
 
 from app import control
+from app.accepting import accept
 from app.bootstrap import Desk
 from app.breaker_views import reset_view
 from app.emergency import LOOK_SECONDS, Emergency
@@ -154,6 +155,8 @@ class HaltingRun(ABC):
         if isinstance(request, control.BreakerRequest):
             closed = self.desk.watch.reset(request.name, reason=request.reason, by=request.by)
             return reset_view(closed)
+        if isinstance(request, control.AcceptRequest):
+            return dict(await accept(self.desk, request))
         if isinstance(request, control.LimitsRequest):
             limiting = self.desk.limiting
             changed = limiting.change(

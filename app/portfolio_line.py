@@ -1,4 +1,4 @@
-"""`desk rebalance`, `desk audit` and `desk inventory` on the command line. Imports nothing heavy."""
+"""`desk rebalance`, `audit`, `inventory` and `accept` on the command line. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -49,8 +49,21 @@ def inventory(home: _Home = None, config: _Config = None, json: _Json = False) -
     show_inventory(home=home, config=config, as_json=json)
 
 
+def accept(
+    currency: Annotated[str, typer.Argument(help="The currency of which the venue holds more, as USDT.")],
+    reason: Annotated[str, typer.Option(help="Whose money it is; kept in the journal.")],
+    home: _Home = None,
+    json: _Json = False,
+) -> None:
+    """Answer for money at the venue that the books do not know: it is not the desk's, and entries go on."""
+    from app.commands.accepting import accept_outside
+
+    accept_outside(home, json, currency, reason)
+
+
 def add_to(app: typer.Typer) -> None:
     """Make these verbs of `app`."""
     app.command()(rebalance)
     app.command()(audit)
     app.command()(inventory)
+    app.command()(accept)

@@ -134,6 +134,7 @@ class LiveDesk:
                 open_orders=len(desk.orders.open_orders()),
             ),
             breakers=self._breakers.troubled(),
+            frozen=dict(self._desk.orders.frozen),
             models=self._models(),
             prices=tuple(self._prices(now)) if now is not None else (),
             version=desk_version(),

@@ -131,7 +131,8 @@ class BreakerView(Model):
 class Status(Model):
     """What the desk is doing. `now` is the desk's own clock, simulated when `simulated` is True.
 
-    `breakers` are those that are not closed.
+    `breakers` are those that are not closed; `frozen` is what the books and the venue do not agree on, by
+    symbol, or "*" for all: no entries there until it is gone or answered for.
     """
 
     session: str
@@ -148,6 +149,7 @@ class Status(Model):
     account: AccountView
     counts: Counts
     breakers: tuple[BreakerView, ...] = ()
+    frozen: dict[str, str] = {}
     models: ModelUse
     prices: tuple[PriceView, ...]
     version: str

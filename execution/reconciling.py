@@ -49,6 +49,11 @@ class Reconciling(Settling):
         """What the newest comparison found; empty before the first."""
         return () if self._book.reconciled is None else self._book.reconciled.differences
 
+    @property
+    def frozen(self) -> Mapping[str, str]:
+        """What stops entries until the books and the venue agree again: by symbol, "*" for all, and why."""
+        return self._book.frozen
+
     async def reconcile(self) -> tuple[str, ...]:
         """Bring books and venue together; one sentence for everything that was different.
 

@@ -85,6 +85,7 @@ def show_status(option: Path | None, as_json: bool) -> None:
                 "halt": halt_view(halt) if halt else {"state": HaltState.ACTIVE},
                 "account": account,
                 "counts": counts,
+                "frozen": dict(session.book.frozen),
                 "stopped": session.stopped.reason if session.stopped else None,
             }
         )
@@ -98,6 +99,7 @@ def show_status(option: Path | None, as_json: bool) -> None:
             "session": f"{session.started.session} ({session.started.mode})",
             "dashboard": seen.running.url if seen.running else None,
             "trading": state,
+            "frozen": "; ".join(session.book.frozen.values()) or None,
             "equity": f"{amount(account.equity)} {account.currency}",
             "profit": f"{amount(account.profit)} {account.currency} ({percent(account.profit_fraction)})",
             "drawdown": percent(-account.drawdown),
