@@ -70,10 +70,13 @@ def watch_over(
     `folder` is the one whose disk has to have room.
     """
     told = settings.breakers
-    machine = None
+    machine, speed = None, 1.0
     if settings.mode != "paper":
         journal = timed = TimedJournal(journal)
-        machine = Machine(feed=feed, folder=folder, needed_bytes=told.free_disk_bytes, journal=timed)
+        speed = max(settings.speed, 1.0)
+        machine = Machine(
+            feed=feed, folder=folder, needed_bytes=told.free_disk_bytes, journal=timed, speed=speed
+        )
     board = BreakerBoard(told.rules(), relapse=told.relapses())
     decision = settings.decision
     watch = Watch(
@@ -85,6 +88,7 @@ def watch_over(
         publish=publish,
         machine=machine,
         paper_band=float(decision.rebalance_band / decision.max_weight),
+        speed=speed,
     )
     return watch, journal
 
@@ -103,10 +107,12 @@ class Watch:
         publish: EventSink,
         machine: Machine | None = None,
         paper_band: float = 0.0,
+        speed: float = 1.0,
     ) -> None:
         """`machine` measures what only exists where time is real; None on a tape.
 
-        `paper_band` is the smallest change of stance that is worth trading.
+        `paper_band` is the smallest change of stance that is worth trading, `speed` how many of the venue's
+        seconds pass in one of this machine.
         """
         self.board = board
         self._told = told
@@ -127,6 +133,7 @@ class Watch:
                 error_window=told.strategy_error_window_count,
                 same_answers=told.same_answers_fraction,
                 same_answers_window=told.same_answers_window_count,
+                speed=speed,
             ),
             PaperBooks(feed.symbols, cost_fraction=told.strategy_cost_fraction, band=paper_band),
         )

@@ -59,9 +59,12 @@ class Machine:
         folder: Path | None,
         needed_bytes: int,
         journal: TimedJournal,
+        speed: float = 1.0,
         free: Callable[[Path], int] = free_bytes,
     ) -> None:
+        """`speed` is how many of the venue's seconds pass in one of ours; ours are what is measured."""
         self._feed = feed
+        self._speed = max(speed, 1.0)
         self._folder = folder
         self._needed = needed_bytes
         self._journal = journal
@@ -73,13 +76,13 @@ class Machine:
     def drifted(self, drift: timedelta | None) -> None:
         """The venue was asked for its time: how far ours was behind it; None when it did not answer."""
         if drift is not None:
-            self._drift = abs(drift.total_seconds())
+            self._drift = abs(drift.total_seconds()) / self._speed
 
     def measures(self, now: datetime) -> Iterator[Measure]:
         for symbol in self._feed.symbols:
             quote = self._feed.quote(symbol)
             if quote is not None:
-                yield "stale_feed", symbol, (now - quote.as_of).total_seconds()
+                yield "stale_feed", symbol, (now - quote.as_of).total_seconds() / self._speed
         yield "slow_journal", "", self._journal.longest()
         if self._drift is not None:
             yield "clock_skew", "", self._drift

@@ -8,7 +8,7 @@ from typing import Any, Final
 from app import control
 from app.breaker_views import breaker_view
 from app.commands.reading import read
-from app.render import percent, print_json, print_table, text
+from app.render import print_json, print_table, text
 from app.views import BreakerView
 from domain.errors import ConfigError
 from memory.journal import SqliteJournal
@@ -38,7 +38,7 @@ def _print(views: tuple[BreakerView, ...], empty: str) -> None:
             view.name,
             view.level,
             view.state,
-            percent(view.size_fraction),
+            f"{view.size_fraction * 100:.0f} %",
             text(view.at),
             text(view.until) if view.until is not None else "-",
             view.cause,

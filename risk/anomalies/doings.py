@@ -60,13 +60,17 @@ class _Expected:
 
 @dataclass(frozen=True, slots=True)
 class DoingsPolicy:
-    """What counts as too much; the fields are those of the settings of the same name."""
+    """What counts as too much; the fields are those of the settings of the same name.
+
+    `speed` is how many seconds of the events' clock pass in one of the machine's.
+    """
 
     errors_window: timedelta
     slippage_allowance: float
     error_window: int
     same_answers: float
     same_answers_window: int
+    speed: float = 1.0
 
 
 class Doings:
@@ -135,7 +139,7 @@ class Doings:
         if self._answers.fresh:
             usual = self._answers.usual()
             if usual is not None:
-                yield "latency", "", usual, ""
+                yield "latency", "", usual / self._policy.speed, ""
 
     def end_bar(self, opened: Collection[str]) -> None:
         """What was answered and filled is no evidence twice; a sum begins anew when its breaker opened."""

@@ -124,7 +124,7 @@ class Breaker:
         kind = KINDS[self.kind]
         if not isfinite(seen.value):
             return f"{kind.says}: not a number"
-        said = f"{kind.says}: {kind.tell(seen.value)}, the limit is {kind.tell(self.rule.trip)}"
+        said = f"{kind.says}: {kind.compare(seen.value, self.rule.trip)}"
         return f"{said} ({seen.note})" if seen.note else said
 
     def _step_up(self, at: datetime, evidence: str, figures: dict[str, float]) -> BreakerChanged:

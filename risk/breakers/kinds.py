@@ -29,6 +29,11 @@ class Kind:
             return f"{value * 100:.2f} %{self.unit.removeprefix('fraction')}"
         return f"{value:.4g} {self.unit}"
 
+    def compare(self, value: float, limit: float) -> str:
+        """A measure and the limit it reached."""
+        told = self.tell(limit) if self.unit.startswith("fraction") else f"{limit:.4g}"
+        return f"{self.tell(value)}, the limit is {told}"
+
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {

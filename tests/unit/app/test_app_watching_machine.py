@@ -65,6 +65,20 @@ def test_the_clocks_drift_is_known_once_the_venue_told_its_time() -> None:
     assert measured(one)["clock_skew", ""] == 3.0
 
 
+def test_where_time_runs_faster_seconds_are_those_of_this_machine() -> None:
+    one = Machine(
+        feed=Market(),
+        folder=None,
+        needed_bytes=1,
+        journal=TimedJournal(Commits()),
+        speed=10.0,
+        free=lambda _: 1,
+    )
+    one.drifted(timedelta(seconds=30))
+    told = measured(one, START + 20 * SECOND)
+    assert (told["clock_skew", ""], told["stale_feed", BTC]) == (3.0, 2.0)
+
+
 def test_the_longest_of_the_last_twenty_commits() -> None:
     commits = Commits()
     timed = TimedJournal(commits, counter=lambda: commits.time)

@@ -121,6 +121,13 @@ def test_the_time_to_an_answer_is_told_when_there_is_a_new_one() -> None:
     assert "latency" not in bar(one)
 
 
+def test_where_time_runs_faster_an_answer_is_told_in_this_machines_seconds() -> None:
+    one = Doings(replace(POLICY, speed=10.0), PaperBooks((BTC,), cost_fraction=0.0))
+    for index in range(5):
+        feed(one, submitted(f"o{index}"), OrderAccepted(f"o{index}", BTC, "v", START + timedelta(seconds=7)))
+    assert bar(one)["latency"] == 0.7
+
+
 def test_a_request_that_times_out_took_its_time_too() -> None:
     one = doings()
     for index in range(4):

@@ -56,7 +56,7 @@ def test_what_it_says_when_it_opens() -> None:
     assert told is not None
     assert told.name == "volatility_spike:BTC/USDT"
     assert told.level is Level.MARKET
-    assert told.cause.endswith("5 usual moves, the limit is 4 usual moves")
+    assert told.cause.endswith("5 usual moves, the limit is 4")
     assert told.figures == {"value": 5.0, "limit": 4.0}
     assert told.until == line.at + 5 * MINUTE
     assert told.wait_seconds == 300.0
@@ -264,3 +264,5 @@ def test_every_kind_says_what_it_measures() -> None:
     assert KINDS["drawdown"].tell(0.1) == "10.00 %"
     assert KINDS["equity_volatility"].tell(0.061) == "6.10 % per day"
     assert KINDS["latency"].tell(5.0) == "5 seconds"
+    assert KINDS["latency"].compare(7.5, 5.0) == "7.5 seconds, the limit is 5"
+    assert KINDS["depeg"].compare(0.02, 0.01) == "2.00 %, the limit is 1.00 %"
