@@ -42,6 +42,7 @@ def guardian_of(
     from execution.stops.keeper import StopKeeper
 
     plan = settings.stops.plan()
+    distance, longest = _default_distance(settings, plan, limits), _bound(settings, bound)
     keeper = None
     if plan.rules:
         keeper = StopKeeper(plan, portfolio, feed, features.pick, orders.first_stop)
@@ -51,8 +52,8 @@ def guardian_of(
         feed,
         clock,
         session=session,
-        default_distance=_default_distance(settings, plan, limits),
-        bound=_bound(settings, bound),
+        default_distance=distance,
+        bound=longest,
         keeper=keeper,
         losses=losses,
     )
