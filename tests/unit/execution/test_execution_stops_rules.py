@@ -190,3 +190,20 @@ def test_plans_at_the_edge_of_sense_are_taken() -> None:
     StopPlan(rules=(StopKind.BREAK_EVEN,), break_even_r_ratio=D(5))
     StopPlan(atr_bars=2, chandelier_bars=5000, atr_ratio=D(100), break_even_exit_fraction=D(0))
     StopPlan(rules=(StopKind.REGIME, StopKind.CHANDELIER), regime_fast_bars=239)
+
+
+def test_the_worked_example_of_the_manual() -> None:
+    """The table at the end of docs/stops.md, line by line."""
+    told = plan("chandelier", "break_even", "ladder", ladder="0.25@1 0.25@2")
+    bought = Standing(entry=D(40_000), costs=D(40), risk=None, high=D(40_000), bars=0)
+    calm = Seen(bid=D(40_000), chandelier_atr=D(400))
+    assert tightest(told, bought, calm) == Trigger(D(38_800), StopKind.CHANDELIER)
+    held = replace(bought, risk=D(40_000) - D(38_800), high=D(41_100))
+    assert tightest(told, held, replace(calm, bid=D(41_000))) == Trigger(D(39_900), StopKind.CHANDELIER)
+    higher, bid = replace(held, high=D(41_300)), replace(calm, bid=D(41_250))
+    assert tightest(told, higher, bid) == Trigger(D(40_100), StopKind.CHANDELIER)
+    assert TRIGGERS[StopKind.BREAK_EVEN](told, higher, bid) == D(40_040) / D("0.999")
+    assert fraction_due(told, higher, bid) == D("0.25")
+    wild = tightest(told, higher, replace(bid, chandelier_atr=D(700)))
+    assert wild == Trigger(D(40_040) / D("0.999"), StopKind.BREAK_EVEN)
+    assert wild.price < D(40_100), "what is armed stays"
