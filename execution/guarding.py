@@ -127,7 +127,10 @@ class Guarding:
             return False
         if self._dust.get(symbol) != wanted.held:
             self._dust[symbol] = wanted.held
-            self._say("warning", f"{symbol} cannot have a stop: {'; '.join(problems)}")
+            if wanted.held:
+                self._say("warning", f"{symbol} cannot have a stop: {'; '.join(problems)}")
+            elif (left := self._portfolio.position(symbol)) is not None:
+                self._say("info", f"{left.quantity:f} of {symbol} is left: the venue takes no order so small")
         return True
 
     def _must_wait(self, symbol: Symbol) -> bool:
