@@ -42,7 +42,7 @@ one that finds the end of the wait."""
 
 SYMBOLS = (Symbol("BTC/USDT"), Symbol("ETH/USDT"), Symbol("SOL/USDT"), Symbol("XRP/USDT"))
 _HOUR = int(3600 / LOOK)
-_KEPT = 500
+_KEPT = 200
 """How many ended orders and trades of a market the exchange remembers: its memory is not the desk's."""
 _PEACE = 120
 """Looks without trouble at the end."""
