@@ -128,6 +128,7 @@ def test_a_stop_wider_than_the_loss_of_any_entry_is_a_contradiction() -> None:
     with pytest.raises(ConfigError, match=r"max_stop_distance_fraction = 0.15 is wider") as error:
         document(max_trade_loss_equity_fraction="0.00224")
     assert "to at most 0.1493 or raise the loss limit" in error.value.fix
+    assert "more)" not in str(error.value)
 
 
 def test_symbols_of_two_currencies_are_a_contradiction() -> None:
