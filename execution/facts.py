@@ -111,9 +111,12 @@ class FactsSource:
         if self._window is None:
             return None
         times = self._submitted
-        while times and times[0][0] <= now - self._kept:
+        if not times:
+            return 0
+        start = now - self._kept
+        while times and times[0][0] <= start:
             times.popleft()
-        if self._kept == self._window or not times:
+        if self._kept == self._window:
             return len(times)
         start = now - self._window
         return sum(at > start for at, _ in times)

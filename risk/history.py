@@ -44,13 +44,17 @@ class LossBook:
         self._instruments = instruments
         self._trips: dict[Symbol, _Trip] = {}
         self._last_loss_at: dict[Symbol, datetime] = {}
+        self._told: Mapping[Symbol, datetime] | None = None
         self.streak = 0
         self.streak_at: datetime | None = None
 
     @property
     def last_loss_at(self) -> Mapping[Symbol, datetime]:
         """When each symbol was last sold at a loss; those that never were are absent. A snapshot."""
-        return MappingProxyType(dict(self._last_loss_at))
+        told = self._told
+        if told is None:
+            told = self._told = MappingProxyType(dict(self._last_loss_at))
+        return told
 
     def see(self, fills: Iterable[Fill]) -> None:
         """Take in executions that were booked, oldest first, each once. KeyError for an unknown symbol."""
@@ -74,16 +78,19 @@ class LossBook:
             trip.quantity += fill.quantity - in_base
             trip.cost += fill.quantity * price + paid
             return
-        gone = min(fill.quantity + in_base, trip.quantity)
-        share = trip.cost if gone == trip.quantity else trip.cost * gone / trip.quantity
+        gone = fill.quantity + in_base
+        if gone >= trip.quantity:
+            gone, share, trip.cost = trip.quantity, trip.cost, ZERO
+        else:
+            share = trip.cost * gone / trip.quantity
+            trip.cost -= share
         gain = fill.quantity * price - paid - share
-        trip.quantity -= gone
-        trip.cost -= share
+        trip.quantity = left = trip.quantity - gone
         trip.profit += gain
         if gain < ZERO:
+            self._told = None
             self._last_loss_at[symbol] = _later(self._last_loss_at.get(symbol), fill.filled_at)
-        left = trip.quantity
-        if left < instrument.min_quantity or left * price < instrument.min_notional:
+        if not left or left < instrument.min_quantity or left * price < instrument.min_notional:
             self._end(symbol, trip.profit + left * price - trip.cost, fill.filled_at)
 
     def _end(self, symbol: Symbol, result: Decimal, at: datetime) -> None:
