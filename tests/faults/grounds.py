@@ -10,7 +10,7 @@ import numpy as np
 
 from domain.clock import SimulatedClock, to_ns
 from domain.instrument import Instrument
-from domain.market import Candle, OrderBook
+from domain.market import Candle
 from domain.money import Currency, Money, Price, Quantity, Symbol
 from domain.orders import TERMINAL, OrderType, Side
 from execution.order_desk import OrderDesk
@@ -27,6 +27,8 @@ from tests.faults.ground import Seen
 from tests.faults.world import BTC, CAPITAL, INSTRUMENTS, LIMITS, START, USDT, StillFeed
 
 HOUR = timedelta(hours=1)
+_BEFORE = 48
+"""Bars before a story begins."""
 
 
 class ScriptedGround:
@@ -110,12 +112,17 @@ class _BarFeed(StillFeed):
     def __init__(self) -> None:
         super().__init__()
         self.bars: list[Candle] = []
+        price, much = Price(self.last[BTC]), Quantity(Decimal(10**6))
+        self._before = [
+            Candle(BTC, self.timeframe, at, at + HOUR, price, price, price, price, much)
+            for at in (START - hours * HOUR for hours in range(_BEFORE, 0, -1))
+        ]
 
     def candle(self, symbol: Symbol) -> Candle | None:
         return self.bars[-1] if symbol == BTC and self.bars else None
 
     def history(self, symbol: Symbol, as_of: datetime, limit: int) -> Bars:
-        told = [each for each in self.bars if each.close_time <= as_of][-limit:]
+        told = [each for each in (*self._before, *self.bars) if each.close_time <= as_of][-limit:]
         columns = [
             [float(getattr(each, name)) for each in told]
             for name in ("open", "high", "low", "close", "volume")
@@ -125,9 +132,6 @@ class _BarFeed(StillFeed):
         return Bars(
             symbol, self.timeframe, opens, closes, *(np.array(each, dtype=np.float64) for each in columns)
         )
-
-    def book(self, symbol: Symbol) -> OrderBook | None:
-        return None
 
 
 class PaperGround:
