@@ -133,6 +133,12 @@ def test_the_tightest_wins_whatever_the_order_of_the_list() -> None:
         assert tightest(told, AT_100, SEEN) == Trigger(D(95), StopKind.ATR)
 
 
+def test_of_two_that_agree_the_earlier_in_the_list_is_named() -> None:
+    for first, second in (("fixed", "atr"), ("atr", "fixed")):
+        told = plan(first, second, fixed_distance_fraction="0.05", atr_ratio="2.5")
+        assert tightest(told, AT_100, SEEN) == Trigger(D(95), StopKind(first))
+
+
 def test_a_price_below_zero_is_no_stop() -> None:
     assert tightest(plan("atr", atr_ratio="50"), AT_100, SEEN) is None
 

@@ -75,6 +75,12 @@ def test_what_is_too_little_to_be_sold_ends_the_trip(left: str, goes_on: bool) -
     assert (trip is not None) == goes_on
 
 
+@pytest.mark.parametrize(("left", "goes_on"), [("0.001", True), ("0.0009", False)])
+def test_the_smallest_quantity_is_still_a_position(left: str, goes_on: bool) -> None:
+    trip = fold(fill(0, Side.BUY, "1", "20000"), fill(1, Side.SELL, str(1 - D(left)), "20000"))
+    assert (trip is not None) == goes_on
+
+
 def test_the_next_entry_begins_a_new_one() -> None:
     trip = fold(
         fill(0, Side.BUY, "1", "100"), fill(1, Side.SELL, "1", "90"), fill(2, Side.BUY, "2", "80", "1")
