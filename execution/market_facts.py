@@ -26,7 +26,8 @@ class MarketSource:
     """Facts about the markets of one feed.
 
     The reference is the newest closed bar's close: on a venue it comes from the candles, the quote from the
-    order book. The volume is that of the 24 hours up to the last full hour. A book or volume that the feed
+    order book. The volume is that of the 24 hours up to the last full hour,
+    or of the tape so far when it is younger than that. A book or volume that the feed
     does not have is None.
     """
 
@@ -74,7 +75,10 @@ class MarketSource:
         known = self._volumes.get(symbol)
         if known is None or not known[0] <= now < known[1]:
             hour = now.replace(minute=0, second=0, microsecond=0)
-            known = self._volumes[symbol] = (hour, hour + _HOUR, self._add_up(symbol, hour))
+            known = (hour, hour + _HOUR, self._add_up(symbol, hour))
+            if known[2] is None:  # a tape that began within this hour
+                return self._add_up(symbol, now)
+            self._volumes[symbol] = known
         return known[2]
 
     def _add_up(self, symbol: Symbol, until: datetime) -> Decimal | None:

@@ -29,6 +29,7 @@ side on purpose. It is then taken to move in step with every other asset."""
 
 _DAY: Final = 86_400
 _NS: Final = 1_000_000_000
+_LEAST: Final = 1e-300  # what a sum of weights is divided by when nothing is known
 
 Matrix = NDArray[np.float64]
 
@@ -59,59 +60,74 @@ def comovement(tapes: Sequence[Bars]) -> Comovement:
     Gaps are bridged with the last known price. An asset with fewer than 24 returns gets the stand-in: a
     deviation of 8 % a day and a correlation of 1 with everything. Pure; an empty tape is a young one.
     """
-    count = len(tapes)
-    seconds = tapes[0].timeframe.seconds if count else _DAY
+    seconds = tapes[0].timeframe.seconds if tapes else _DAY
     step = block_bars(seconds)
     block = step * seconds
     returns, known = _returns(tapes, step, block, (bars_needed(seconds) - 1) // step)
-    rows = len(returns)
-    weights = _weights(rows, block)
-    if known.all():
-        total = max(float(weights.sum()), 1e-300)
-        covariance: Matrix = (returns * weights[:, None]).T @ returns / total
+    weights, total = _weights(len(returns), block)
+    covariance: Matrix = (returns * weights).T @ returns
+    if known is None:
+        covariance *= _DAY / block / total
     else:
         seen = known.astype(np.float64)
-        norm = np.maximum((seen * weights[:, None]).T @ seen, 1e-300)
-        covariance = (returns * weights[:, None]).T @ returns / norm
-    covariance = covariance * (_DAY / block)
-    deviations: Matrix = np.sqrt(np.diagonal(covariance)).copy()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        correlation: Matrix = covariance / np.outer(deviations, deviations)
-    # A price that never moved moves with nothing that can be measured: taken to move with everything.
-    correlation = np.clip(np.nan_to_num(correlation, nan=1.0, posinf=1.0, neginf=1.0), -1.0, 1.0)
-    young = known.sum(axis=0) < FEWEST_RETURNS
+        covariance *= _DAY / block / np.maximum((seen * weights).T @ seen, _LEAST)
+    deviations: Matrix = np.sqrt(covariance.diagonal())
+    scale = deviations[:, None] * deviations
+    if deviations.all():
+        correlation: Matrix = (covariance / scale).clip(-1.0, 1.0)
+    else:  # a price that never moved moves with nothing that can be measured: taken to move with everything
+        correlation = np.where(scale > 0, covariance / np.maximum(scale, _LEAST), 1.0).clip(-1.0, 1.0)
+    young = _young(returns, known)
     if young.any():
         deviations[young] = STAND_IN_DEVIATION
         correlation[young, :] = 1.0
         correlation[:, young] = 1.0
-        covariance = correlation * np.outer(deviations, deviations)
+        covariance = correlation * (deviations[:, None] * deviations)
     return Comovement(covariance, correlation, deviations)
 
 
+def _young(returns: Matrix, known: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Which assets have too few returns."""
+    rows, count = returns.shape
+    if known is None:
+        return np.full(count, rows < FEWEST_RETURNS)
+    young: NDArray[np.bool_] = known.sum(axis=0) < FEWEST_RETURNS
+    return young
+
+
 @lru_cache(maxsize=8)
-def _weights(rows: int, block: int) -> Matrix:
-    """What the return of each block counts, oldest first; the newest counts 1."""
-    weights: Matrix = (DAILY_DECAY ** (block / _DAY)) ** np.arange(rows - 1, -1, -1, dtype=np.float64)
-    return weights
+def _weights(rows: int, block: int) -> tuple[Matrix, float]:
+    """What the return of each block counts, a column, oldest first, the newest 1; and their sum."""
+    decay = DAILY_DECAY ** (block / _DAY)
+    weights: Matrix = (decay ** np.arange(rows - 1, -1, -1, dtype=np.float64))[:, None]
+    return weights, max(float(weights.sum()), _LEAST)
 
 
-def _returns(tapes: Sequence[Bars], step: int, block: int, blocks: int) -> tuple[Matrix, NDArray[np.bool_]]:
-    """Log returns by block (rows, oldest first) and asset, and where they are known; unknown ones are 0."""
+def _returns(
+    tapes: Sequence[Bars], step: int, block: int, blocks: int
+) -> tuple[Matrix, NDArray[np.bool_] | None]:
+    """Log returns by block (rows, oldest first) and asset, and where they are known, None: everywhere.
+
+    Unknown ones are 0.
+    """
     end = max((int(bars.close_ns[-1]) for bars in tapes if len(bars)), default=0)
     longest = max((len(bars) for bars in tapes), default=0)
     blocks = min(blocks, max(longest - 1, 0) // step)
-    ends = end - np.arange(blocks, -1, -1, dtype=np.int64) * (block * _NS)
+    start = end - blocks * block * _NS
     prices = np.full((blocks + 1, len(tapes)), np.nan)
     for column, bars in enumerate(tapes):
-        if not len(bars):
-            continue
         first = len(bars) - 1 - blocks * step
-        if first >= 0 and bars.close_ns[-1] == end and bars.close_ns[first] == ends[0]:
+        if len(bars) and first >= 0 and bars.close_ns[-1] == end and bars.close_ns[first] == start:
             prices[:, column] = bars.close[first::step]
-        else:
+        elif len(bars):
+            ends = end - np.arange(blocks, -1, -1, dtype=np.int64) * (block * _NS)
             rows = np.searchsorted(bars.close_ns, ends, side="right") - 1
             prices[:, column] = np.where(rows >= 0, bars.close[np.maximum(rows, 0)], np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        returns: Matrix = np.diff(np.log(prices), axis=0)
+    if (prices > 0).all():
+        logs = np.log(prices)
+        whole: Matrix = logs[1:] - logs[:-1]
+        return whole, None
+    logs = np.log(np.where(prices > 0, prices, np.nan))
+    returns: Matrix = logs[1:] - logs[:-1]
     known = np.isfinite(returns)
     return np.where(known, returns, 0.0), known

@@ -154,6 +154,14 @@ def test_the_volume_is_that_of_the_last_24_hours() -> None:
     assert silent.market().volume_quote is None
 
 
+def test_a_tape_that_began_within_the_hour_counts_what_there_is() -> None:
+    place = Place()
+    place.feed.ends = place.feed.ends + (BARS - 1) * 3_600_000_000_000 + 30 * 60_000_000_000
+    assert place.market().volume_quote is None
+    place.feed.now = START + timedelta(minutes=40)
+    assert float(place.market().volume_quote or 0) == pytest.approx(2 * place.feed.past[BTC][0])
+
+
 def test_the_reference_is_the_newest_close() -> None:
     place = Place()
     assert place.market().reference == 40_000
@@ -352,9 +360,12 @@ def test_an_order_that_the_venue_never_took_is_no_duplicate() -> None:
     order.move(OrderStatus.EXPIRED, START)
     assert place.facts().recent_intents == ()
     assert place.facts().recent_orders == 1
+    taken = Place()
+    order = sent(taken, 0, START)
+    order.move(OrderStatus.SUBMITTING, START)
+    order.move(OrderStatus.EXPIRED, START)
     order.venue_id = "v"
-    assert place.facts().recent_intents is not None
-    assert len(place.facts().recent_intents or ()) == 1
+    assert len(taken.facts().recent_intents or ()) == 1
 
 
 def test_the_rate_counts_its_own_window_whatever_that_of_duplicates_is() -> None:
