@@ -21,6 +21,7 @@ from market.live.clock import VenueClock
 from simulator.exchange.accounts import ApiKey
 from simulator.exchange.events import AccountEvent, OrderChanged
 from simulator.exchange.synthetic import DEFAULT_SYMBOLS, synthetic_exchange
+from simulator.weather import weather_of
 from simulator.wire.faults import Fault, FaultPlan, fault_from
 from simulator.wire.server import Running, serve, venue_module
 
@@ -38,6 +39,7 @@ class Rehearsal:
     host: str = "127.0.0.1"
     port: int = 0
     seed: int = 7
+    weather: str = "fair"
     speed: float = 1.0
     symbols: tuple[str, ...] = DEFAULT_SYMBOLS
     cash: Decimal = Decimal(100_000)
@@ -94,6 +96,7 @@ async def rehearse(told: Rehearsal) -> AsyncIterator[tuple[Running, Summary]]:
         seed=told.seed,
         symbols=tuple(Symbol(symbol) for symbol in told.symbols),
         policy=venue_module(told.venue).POLICY,
+        weather=weather_of(told.weather),
     )
     exchange.open_account(ACCOUNT, {Currency(told.currency): told.cash}, [ApiKey(told.key, told.secret)])
     summary = Summary()

@@ -20,6 +20,7 @@ import pytest
 
 from app.exchange import Rehearsal, read_faults, rehearse
 from domain.errors import ConfigError
+from domain.money import Symbol
 from simulator.wire.faults import Fault, FaultKind, When, fault_from
 from tests.unit.app.desk_line import DeskLine
 
@@ -78,6 +79,23 @@ async def test_its_time_runs_as_it_was_told(speed: float) -> None:
     assert "'s'" not in repr(told)
 
 
+async def test_a_storm_is_another_market() -> None:
+    async def price(weather: str) -> object:
+        told = Rehearsal(
+            venue="gate",
+            key="k",
+            secret="s",
+            speed=0,
+            symbols=("BTC/USDT",),
+            cash=Decimal(1),
+            weather=weather,
+        )
+        async with rehearse(told) as (running, _):
+            return running.exchange.market_of(Symbol("BTC/USDT")).last_price
+
+    assert await price("fair") != await price("storm")
+
+
 BAD = {
     "unknown venue": (("--venue", "kraken"), "binance, gate, mexc"),
     "no venue": ((), "--venue"),
@@ -85,6 +103,7 @@ BAD = {
     "backwards": (("--venue", "gate", "--speed", "-1"), "speed"),
     "no money": (("--venue", "gate", "--cash", "lots"), "'lots' is not an amount"),
     "debt": (("--venue", "gate", "--cash", "-5"), "'-5' is not an amount"),
+    "drizzle": (("--venue", "gate", "--weather", "drizzle"), "fair, storm"),
     "no file": (("--venue", "gate", "--faults", "nowhere.toml"), "nowhere.toml"),
     "no address": (("--venue", "gate", "--host", "192.0.2.1"), "192.0.2.1"),
 }
