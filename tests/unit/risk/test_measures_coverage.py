@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from domain.errors import DataError
-from risk.measures.coverage import WINDOW, Hits, coverage, forecasts, judge, one_degree, two_degrees
+from risk.measures.coverage import (
+    WINDOW,
+    Hits,
+    LikelihoodRatio,
+    coverage,
+    forecasts,
+    judge,
+    one_degree,
+    two_degrees,
+)
 from risk.measures.returns import HistoryTooShort
 from risk.measures.tail import METHODS, WARM_UP
 
@@ -97,6 +106,24 @@ def test_where_there_was_no_forecast_nothing_is_counted() -> None:
         judge(np.array([-1, -1], np.int8), 0.9)
 
 
+def test_pairs_across_a_missing_forecast_are_none() -> None:
+    series = np.array([0, 0, 1, 1, -1, 0, 0, 1, 1], np.int8)
+    # Twice 00, 01, 11: after calm one in two was exceeded, after an exceedance all, together four of six.
+    expected = 2 * (4 * np.log(0.5) - (2 * np.log(1 / 3) + 4 * np.log(2 / 3)))
+    assert judge(series, 0.9).independence.statistic == pytest.approx(expected)
+
+
+def test_a_loss_that_only_meets_its_forecast_exceeds_nothing() -> None:
+    flat = np.tile([0.01, -0.01], 250)
+    assert coverage(flat, 0.95, "historical").exceedances == 0
+
+
+def test_a_test_rejects_below_its_significance_and_not_at_it() -> None:
+    ratio = LikelihoodRatio(4.0, 0.05)
+    assert not ratio.rejects(0.05)
+    assert ratio.rejects(0.0501)
+
+
 def test_right_forecasts_are_rejected_about_as_often_as_the_significance_says() -> None:
     random = np.random.default_rng(5)
     verdicts = [judge((random.random(1000) < 0.05).astype(np.int8), 0.95) for _ in range(400)]
@@ -163,3 +190,4 @@ def test_too_short_a_history_an_unknown_method_and_a_short_window_are_refused() 
         forecasts(returns, 0.99, "guess")
     with pytest.raises(HistoryTooShort, match="window"):
         forecasts(returns, 0.99, "historical", window=99)
+    assert len(forecasts(returns, 0.99, "historical", window=100)) == 279
