@@ -115,7 +115,7 @@ async def test_the_same_tape_gives_the_same_transitions(
     assert desk.tally.fingerprint() == whole[0].tally.fingerprint()
 
 
-@pytest.mark.parametrize("bars", [1, 7, 30, 31, 32, 55, 80, 101, 148])
+@pytest.mark.parametrize("bars", [1, 31, 32, 80, 148])
 async def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     candles: Path, whole: tuple[Desk, MemoryJournal], bars: int
 ) -> None:
@@ -134,7 +134,7 @@ async def test_a_kill_inside_a_bar_changes_nothing(candles: Path, whole: tuple[D
     events = kept(whole[1])
     changed = [i for i, event in enumerate(events) if isinstance(event, BreakerChanged)]
     assert len(changed) > 90
-    for end in [*changed[::13], *range(40, len(events), 211)]:
+    for end in [*changed[::19], *range(40, len(events), 331)]:
         journal = MemoryJournal()
         for event in events[: end + 1]:
             journal.append(event)

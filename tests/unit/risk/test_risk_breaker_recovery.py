@@ -225,3 +225,58 @@ def test_size_never_rises_without_evidence(steps: list[tuple[float, float]]) -> 
             regained = (level - low) / (high - low) if high > low else 0.0
             assert regained >= float(larger) or "days in a row" in told.cause
         size = curve.breaker.size
+
+
+def test_a_day_within_which_it_changed_says_nothing_about_what_came_after() -> None:
+    curve = fallen()
+    curve.at = (curve.at + DAY).replace(hour=11)
+    curve.to(90.0)
+    curve.at = (curve.at + DAY).replace(hour=9)
+    curve.to(91.0)
+    told = curve.to(92.5, after=6 * HOUR)
+    assert told is not None
+    assert curve.to(92.6) is None
+    curve.days(92.7)
+    assert curve.breaker.good == 0
+    curve.days(92.8)
+    assert curve.breaker.good == 1
+
+
+def test_the_moment_of_a_step_is_no_evidence_for_the_next() -> None:
+    curve = fallen()
+    curve.to(92.5, after=DAY)
+    assert curve.to(99.0, after=timedelta(0)) is None
+    assert curve.to(99.0) is not None
+
+
+@pytest.mark.parametrize(("level", "opens"), [(72.001, False), (72.0, True)])
+def test_a_relapse_is_one_exactly_at_its_edge(level: float, opens: bool) -> None:
+    rule = BreakerRule(0.25, 0.0, 3, wait=DAY, max_wait=8 * DAY, probation=SIZES)
+    curve = Curve(RecoveryBreaker("drawdown", "", rule, relapse=0.25))
+    curve.to(128.0)
+    curve.to(64.0)
+    assert curve.to(96.0, after=DAY) is not None
+    assert (curve.to(level) is not None) is opens
+
+
+def test_a_curve_that_began_as_nonsense_is_judged_by_its_days() -> None:
+    curve = Curve()
+    told = curve.to(float("nan"))
+    assert told is not None
+    assert "not a number above zero" in told.cause
+    told = curve.days(90.0, 90.1, 90.2, 90.3, 90.4, 90.5)[0]
+    assert told.cause == "3 days in a row without a loss"
+
+
+def test_a_curve_at_zero_is_told_as_what_it_is() -> None:
+    curve = Curve()
+    curve.to(100.0)
+    told = curve.to(0.0)
+    assert told is not None
+    assert told.cause == "the curve it watches is not a number above zero"
+
+
+def test_paper_that_stands_still_is_no_loss() -> None:
+    curve = fallen()
+    curve.days(90.0, 90.1, 90.2, 90.3, trial=(1.0, 1.0, 1.0, 1.0))
+    assert curve.breaker.good == 2
