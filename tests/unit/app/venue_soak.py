@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -138,6 +138,8 @@ async def soak(venue: str, hours: float, *, seed: int = 3, often: Often | None =
     with restless.hired():
         async with stages as stage, stage.run() as run:
             run.desk.guardian.bound = BOUND  # that of real time: the stage's own speed is not how time passes
+            for symbol in SYMBOLS:
+                stage.exchange.market_of(symbol).trades = deque(maxlen=_KEPT)
             trouble = Trouble(seed, stage.server.faults, often or Often(), timedelta(seconds=LOOK))
             watch = _Watch(stage, run, trouble)
             peace = round(hours * _HOUR)
