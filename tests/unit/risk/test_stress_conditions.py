@@ -281,6 +281,14 @@ def test_a_holding_that_makes_no_sense_is_refused(bad: Holding) -> None:
             condition({"ODD": bad})
 
 
+def test_what_does_not_move_loses_nothing_and_one_day_is_a_draw() -> None:
+    still = {"USDC": holding(100, 0.0)}
+    assert (
+        all_together(still)["USDC"] == venue_out(still)["USDC"] == dry_market(still, half_root)["USDC"] == 0
+    )
+    assert len(draw(np.ones(2), np.full(2, 0.1), np.eye(2), scenarios=1).losses) == 1
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 10**6))
 def test_a_larger_holding_never_loses_less(value: int, more: int) -> None:
