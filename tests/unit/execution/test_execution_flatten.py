@@ -7,10 +7,11 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from domain.halt import HaltState
+from domain.money import Currency
 from domain.orders import OrderStatus, OrderType
 from execution.flatten import Flattened, flatten
 from execution.scripted import Answer, ScriptedVenue
-from tests.faults.world import BTC, ETH, World, intent, world
+from tests.faults.world import BTC, ETH, USDT, World, intent, world
 
 
 def scripted(at: World) -> ScriptedVenue:
@@ -149,3 +150,27 @@ async def test_dust_is_flat_but_told() -> None:
     result = await run(w)
     assert result.flat
     assert result.dust == {ETH: Decimal("0.004")}
+
+
+async def test_the_last_step_is_enough_to_withdraw_the_stops() -> None:
+    w = await two_positions()
+    result = await run(w, steps=1)
+    assert result.flat
+    assert w.desk.open_orders() == ()
+
+
+async def test_coins_at_the_venue_that_the_books_do_not_know_are_not_flat() -> None:
+    w = await two_positions()
+    await w.desk.reconcile()
+    scripted(w).held[Currency("BTC")] = Decimal("0.3")
+    result = await run(w)
+    assert not result.flat
+    assert any("BTC" in problem for problem in result.problems)
+
+
+async def test_money_that_somebody_paid_in_is_no_position() -> None:
+    w = await two_positions()
+    await w.desk.reconcile()
+    scripted(w).held[USDT] = scripted(w).held.get(USDT, Decimal(0)) + Decimal(500)
+    result = await run(w)
+    assert result.flat, result.problems

@@ -15,6 +15,7 @@ from domain.errors import JournalCorrupt, StorageError
 from domain.events import CycleRecorded, DeskEvent, Notice
 from memory import aside
 from memory.aside import ROOM, Aside, aside_of
+from memory.chain import link
 from memory.journal import SqliteJournal
 from memory.records import body_hash
 from memory.seal import seal_of
@@ -103,6 +104,7 @@ def test_the_live_journal_comes_back_by_itself_and_says_so(journal: SteadfastJou
     journal.commit()
     assert journal.trouble is None
     assert [error is None for error in told] == [False, True]
+    assert aside.read(path) == aside.Kept(), "it is empty again"
     write(journal, "two")
     with locked(path):
         write(journal, "three")
@@ -330,3 +332,40 @@ def test_a_second_desk_starts_on_a_clean_file(path: Path) -> None:
     assert aside.read(path) == aside.Kept()
     first.close()
     assert not aside_of(path).exists()
+
+
+def test_nothing_counts_before_it_is_synced_and_what_failed_leaves_no_trace(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Aside(path)
+    synced: list[int] = []
+
+    def fails(handle: int) -> None:
+        synced.append(handle)
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("memory.aside.os.fsync", fails)
+        with pytest.raises(StorageError, match="Input/output error"):
+            file.put([(1, "notice", "t", b"x" * 500, bytes(32))] * 3)
+    assert synced == [file._file]
+    file.put([(1, "notice", "t", b"{}", bytes(32))])  # shorter than what lies there
+    assert [row[3] for row in aside.read(path).rows] == [b"{}"]
+    file.close()
+
+
+def test_a_forged_chain_with_a_hole_is_refused(path: Path) -> None:
+    head = bytes(32)
+    row = (3, "notice", "t", b"{}", link(head, 3, "notice", "t", b"{}"))
+    with pytest.raises(JournalCorrupt, match="does not follow event 1"):
+        aside.follow(path, aside.Kept((row,)), 1, head)
+
+
+def test_a_second_writer_that_is_far_ahead_is_refused_as_well(path: Path) -> None:
+    first, second = SqliteJournal(path), SqliteJournal(path)
+    second.append(notice("second"))
+    write(first, "one", "two", "three")
+    for _ in range(2):
+        with pytest.raises(StorageError, match="another desk"):
+            second.commit()
+    assert messages(path) == ["one", "two", "three"]
