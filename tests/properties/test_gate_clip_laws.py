@@ -23,6 +23,7 @@ from tests.unit.risk.gate_cases import INSTRUMENT, LIMITS, NOW
 
 EASY = replace(
     LIMITS,
+    max_order_notional_quote=Decimal(5_000),
     price_collar_fraction=Decimal("0.2"),
     max_price_disagreement_fraction=Decimal("0.3"),
     max_stop_distance_fraction=Decimal("0.3"),

@@ -2,107 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pytest
 
-from domain.clock import to_ns
 from domain.halt import HaltState
-from domain.market import BookLevel, Headline, OrderBook
-from domain.money import Price, Quantity, Symbol
+from domain.market import Headline
+from domain.money import Price, Symbol
 from domain.orders import Order, OrderStatus, Side
-from execution.book_facts import telling
 from execution.facts import ASKED, FactsSource, no_breakers
-from market.bars import Bars
-from portfolio.portfolio import Portfolio
-from risk.facts import BookFacts, BreakerFacts, HealthFacts, MarketFacts, RiskFacts
-from risk.limits import DEFAULTS, RiskLimits
-from risk.stress.scenarios import SCENARIOS, Scenario, loss
-from tests.faults.world import BTC, CAPITAL, ETH, INSTRUMENTS, START, StillFeed, intent
+from risk.facts import BreakerFacts, HealthFacts
+from tests.faults.world import BTC, ETH, INSTRUMENTS, START, intent
+from tests.unit.execution.gathering_stage import BARS, HOUR, LIMITS, D, Market, Place
 from tests.unit.portfolio.portfolio_cases import buy, sell
-
-D = Decimal
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-LIMITS = RiskLimits.from_mapping({**DEFAULTS, "allowed_symbols": [BTC, ETH]})
-BARS = 200
-
-
-class Market(StillFeed):
-    """A past in which the price walked, a book of three levels, and headlines; it counts what is asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[str] = []
-        self.news: list[Headline] = []
-        self.levels: Mapping[str, tuple[str, str]] = {"bids": ("39999", "2"), "asks": ("40001", "3")}
-        chance = np.random.default_rng(4)
-        moves = {symbol: chance.normal(0, 0.01, BARS) for symbol in self.symbols}
-        self.past = {symbol: 100 * np.exp(np.cumsum(each)) for symbol, each in moves.items()}
-        self.ends = to_ns(START) + np.arange(1 - BARS, 1, dtype=np.int64) * 3_600_000_000_000
-
-    def history(self, symbol: Symbol, as_of: datetime, limit: int) -> Bars:
-        self.asked.append(f"history {symbol}")
-        close = self.past[symbol]
-        length = 3_600_000_000_000
-        bars = Bars(
-            symbol,
-            self.timeframe,
-            self.ends - length,
-            self.ends,
-            close,
-            close,
-            close,
-            close,
-            np.full(BARS, 2.0),
-        )
-        known = bars.upto(as_of)
-        return known.slice(max(0, len(known) - limit), len(known))
-
-    def book(self, symbol: Symbol) -> OrderBook | None:
-        self.asked.append(f"book {symbol}")
-        if not self.levels:
-            return None
-        sides = {
-            name: tuple(BookLevel(Price(D(price) + step), Quantity(D(size))) for step in range(3))
-            for name, (price, size) in self.levels.items()
-        }
-        return OrderBook(symbol, self.now or START, sides["bids"], sides["asks"])
-
-    def headlines(self, since: datetime) -> tuple[Headline, ...]:
-        self.asked.append("headlines")
-        now = self.now or START
-        return tuple(each for each in self.news if since < each.available_at <= now)
-
-
-class Place:
-    """An account on that market, and the source of its facts."""
-
-    def __init__(self, limits: RiskLimits = LIMITS) -> None:
-        self.feed = Market()
-        self.portfolio = Portfolio(CAPITAL, INSTRUMENTS)
-        self.breakers = BreakerFacts(D(1), ())
-        self.source = FactsSource(
-            self.portfolio, self.feed, lambda: HaltState.ACTIVE, limits, breakers=lambda symbol: self.breakers
-        )
-
-    def facts(self, symbol: Symbol = BTC, now: datetime | None = None, **more: Any) -> RiskFacts:
-        return self.source.gather(symbol, now or self.feed.now or START, (), **more)
-
-    def market(self, now: datetime | None = None) -> MarketFacts:
-        told = self.facts(now=now).market
-        assert told is not None
-        return told
-
-    def book(self, symbol: Symbol = BTC, now: datetime | None = None) -> BookFacts:
-        told = self.facts(symbol, now).book
-        assert told is not None
-        return told
 
 
 def test_a_reduction_asks_the_market_nothing() -> None:
@@ -237,94 +152,6 @@ def test_nothing_is_looked_up_twice_while_nothing_happens() -> None:
     assert place.feed.asked == asked
     for name in ("account", "market", "book", "losses", "health"):
         assert getattr(first, name) is getattr(second, name)
-
-
-def test_within_the_hour_a_fill_changes_the_book_but_not_how_assets_move() -> None:
-    place = Place()
-    before = place.book()
-    assert (before.variance, before.covariance) == (D(0), D(0))
-    looked = place.feed.asked.count(f"history {ETH}")
-    place.portfolio.book(buy("1", "40000"))
-    after = place.book(now=START + 59 * MINUTE)
-    assert place.feed.asked.count(f"history {ETH}") == looked
-    assert after.correlations == before.correlations
-    assert float(after.variance) == pytest.approx(float(after.asset_variance) * 40_000**2)
-    assert float(after.covariance) == pytest.approx(float(after.asset_variance) * 40_000)
-    place.book(now=START + HOUR)
-    assert place.feed.asked.count(f"history {ETH}") == looked + 1
-
-
-def test_the_variance_of_the_book_is_that_of_all_that_is_held() -> None:
-    place = Place()
-    place.portfolio.book(buy("1", "40000"))
-    place.portfolio.book(buy("10", "2000", symbol=ETH))
-    btc, eth = place.book(BTC), place.book(ETH)
-    a, b = float(btc.asset_variance), float(eth.asset_variance)
-    c = float(btc.correlations[ETH]) * math.sqrt(a * b)
-    assert btc.correlations[ETH] == eth.correlations[BTC]
-    assert btc.variance == eth.variance
-    assert float(btc.variance) == pytest.approx(40_000**2 * a + 20_000**2 * b + 2 * 40_000 * 20_000 * c)
-    assert float(btc.covariance) == pytest.approx(40_000 * a + 20_000 * c)
-    assert float(eth.covariance) == pytest.approx(40_000 * c + 20_000 * b)
-    assert float(btc.worst_deviation) == pytest.approx(math.sqrt(max(a, b)))
-
-
-def test_what_was_sold_leaves_the_book() -> None:
-    place = Place()
-    place.portfolio.book(buy("1", "40000"))
-    place.portfolio.book(buy("10", "2000", symbol=ETH))
-    place.book()
-    place.portfolio.book(sell("1", "40000"))
-    only = place.book(ETH)
-    assert float(only.variance) == pytest.approx(20_000**2 * float(only.asset_variance))
-    place.portfolio.book(sell("10", "2000", symbol=ETH))
-    nothing = place.book(ETH)
-    assert (nothing.variance, nothing.covariance, set(nothing.scenario_losses)) == (D(0), D(0), {D(0)})
-
-
-def test_a_mark_changes_the_book() -> None:
-    place = Place()
-    place.portfolio.book(buy("1", "40000"))
-    before = place.book().variance
-    place.portfolio.mark({BTC: D(80_000)}, START)
-    assert float(place.book().variance) == pytest.approx(4 * float(before))
-
-
-def test_a_book_put_together_bit_by_bit_is_that_of_a_desk_that_just_woke() -> None:
-    place = Place()
-    steps = [buy("1", "40000"), buy("3", "2000", symbol=ETH), sell("0.5", "41000"), buy("0.1", "39000")]
-    for each in steps:
-        place.portfolio.book(each)
-        place.facts()
-    fresh = Place()
-    for each in steps:
-        fresh.portfolio.book(each)
-    for symbol in (BTC, ETH):
-        woken, known = fresh.facts(symbol), place.facts(symbol)
-        assert woken.book == known.book
-        assert woken.losses == known.losses
-        assert woken.market == known.market
-
-
-def test_the_worst_scenario_is_the_worst_of_all_scenarios() -> None:
-    place = Place()
-    place.portfolio.book(buy("1", "40000"))
-    place.portfolio.book(buy("10", "2000", symbol=ETH))
-    told = place.book()
-    worst = max(loss(each, {"BTC": D(40_000), "ETH": D(20_000)}) for each in SCENARIOS)
-    assert float(max(told.scenario_losses)) == pytest.approx(float(worst))
-    for scenario in told.scenarios:
-        assert scenario.shock_fraction == -next(e for e in SCENARIOS if e.name == scenario.name).shock("BTC")
-        assert scenario.worst_fraction >= scenario.shock_fraction
-
-
-def test_a_scenario_that_can_never_be_the_worst_is_left_out() -> None:
-    mild = Scenario("mild", {"BTC": D("-0.1"), "ETH": D("-0.2")}, D(0), "")
-    worse = Scenario("worse", {"BTC": D("-0.1"), "ETH": D("-0.3")}, D(0), "")
-    other = Scenario("other", {"BTC": D("-0.2"), "ETH": D("-0.1")}, D(0), "")
-    for order in ((mild, worse, other), (worse, other, mild), (other, mild, worse)):
-        assert {each.name for each in telling(order, ["BTC", "ETH"])} == {"worse", "other"}
-    assert [each.name for each in telling((mild, worse), ["BTC"])] == ["mild"]
 
 
 def sent(place: Place, leg: int, at: datetime, **changes: Any) -> Order:

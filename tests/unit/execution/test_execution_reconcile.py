@@ -381,24 +381,3 @@ async def test_what_fills_between_two_questions_is_no_difference() -> None:
     assert found == (f"{ID}: buy 0.2 BTC/USDT at 40000 had not been reported",)
     assert await blocked(w) == ""
     assert len(asked) == 2
-
-
-async def test_a_deposit_hides_no_loss_and_taking_it_back_is_none() -> None:
-    """The limits on losses are on the desk's own books: money beside them moves neither peak nor start."""
-    w = await agreed()
-    await w.buy()
-    scripted(w).fill(ID, "0.5", "40000", START)
-    await w.desk.sync()
-    w.feed.last[BTC] = Decimal(36_000)
-    w.portfolio.mark(w.feed.last, w.clock.now())
-    account = w.portfolio
-
-    def told() -> tuple[Decimal, ...]:
-        return account.equity, account.day_start_equity, account.week_start_equity, account.peak_equity
-
-    lost = told()
-    for deposit in (50_000, -50_000):
-        scripted(w).held[USDT] += deposit
-        await w.desk.reconcile()
-        await w.desk.accept_outside(USDT, "paid in, and taken out again")
-        assert told() == lost
