@@ -84,6 +84,17 @@ def test_a_shift_adds_up_and_a_clean_series_does_not() -> None:
     assert [shift.add(3.0) for _ in range(3)] == [2.0, 4.0, 6.0]
 
 
+def test_without_an_allowance_everything_above_zero_adds_up() -> None:
+    shift = LevelShift(allowance=0.0, most=1.0)
+    assert [shift.add(0.5), shift.add(9.0), shift.add(-0.25)] == [0.5, 1.5, 1.25]
+
+
+def test_the_usual_is_taken_anew_every_eight_values_unless_told() -> None:
+    detector = Outlier(window=8, floor=1.0)
+    told = [detector.score(value) for value in [0.0] * 8 + [5.0]]
+    assert told == [0.0] * 8 + [5.0]
+
+
 def test_one_spike_is_not_a_shift() -> None:
     shift = LevelShift(allowance=1.0, most=4.0)
     assert shift.add(1_000.0) == 3.0

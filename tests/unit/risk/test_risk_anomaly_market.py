@@ -61,15 +61,46 @@ def quote(bid: str, ask: str) -> Quote:
 
 
 @pytest.mark.parametrize(
-    ("timeframe", "usual", "latest"),
-    [(Timeframe.M1, 1000, 60), (Timeframe.M15, 672, 16), (Timeframe.H1, 168, 4), (Timeframe.D1, 96, 4)],
+    ("timeframe", "usual", "latest", "stride"),
+    [
+        (Timeframe.M1, 1000, 60, 62),
+        (Timeframe.M15, 672, 16, 42),
+        (Timeframe.H1, 168, 4, 10),
+        (Timeframe.D1, 96, 4, 6),
+    ],
 )
 def test_the_usual_is_a_week_and_the_latest_four_hours_within_bounds(
-    timeframe: Timeframe, usual: int, latest: int
+    timeframe: Timeframe, usual: int, latest: int, stride: int
 ) -> None:
     windows = Windows.of(timeframe)
-    assert (windows.usual, windows.latest) == (usual, latest)
-    assert windows.memory > usual + latest
+    assert (windows.usual, windows.latest, windows.stride) == (usual, latest, stride)
+    assert windows.memory == usual + latest + 2 * stride
+
+
+def test_the_usual_is_known_from_half_a_week_on_at_the_next_aligned_bar() -> None:
+    tape = Tape()
+    first = next(bar for bar in range(1, 200) if "volatility_spike" in tape.bar(100.0))
+    closed = int(tape.at.timestamp()) // 3600
+    assert (closed - 1) % 10 == 0, "it was taken at the bar before, a multiple of the stride"
+    assert 1 + 4 + 84 < first <= 1 + 4 + 84 + 10
+
+
+def test_a_calm_day_of_a_longer_bar_is_still_a_day() -> None:
+    def spike(timeframe: Timeframe) -> float:
+        sensor = MarketSensor(
+            BTC, timeframe, calm_daily_fraction=0.024, spread_fraction=0.01, spread_ratio=8.0
+        )
+        tape = Tape()
+        told: dict[str, float] = {}
+        for index in range(300):
+            close = 101.0 if index == 299 else 100.0
+            at = START + (index + 1) * timeframe.delta
+            candle = replace(tape.candle(close), close_time=at)
+            told = dict(sensor.bar(candle))
+        return told["volatility_spike"]
+
+    assert spike(Timeframe.D1) == pytest.approx(log(1.01) / 2 / (0.6745 * 0.024), rel=1e-6)
+    assert spike(Timeframe.H4) == pytest.approx(log(1.01) / 2 / (0.6745 * 0.024 / sqrt(6)), rel=1e-6)
 
 
 def test_a_clean_series_measures_little() -> None:

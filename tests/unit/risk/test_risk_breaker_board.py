@@ -80,6 +80,17 @@ def test_idle_is_told_of_exactly_what_changes_nothing(kind: str) -> None:
     assert one.idle(kind, "", 0.0)
 
 
+@pytest.mark.parametrize("kind", PLAIN)
+def test_what_trips_is_told_without_showing_it(kind: str) -> None:
+    one, limit = board(), trip(kind)
+    assert [one.trips(kind, value) for value in (limit * (1 - 1e-9), limit, float("nan"))] == [
+        False,
+        True,
+        True,
+    ]
+    assert one.all() == ()
+
+
 def test_a_curve_is_never_idle() -> None:
     one = board()
     show(one, "drawdown", "", 100.0)
