@@ -77,6 +77,7 @@ class FactsSource:
         self._answers: deque[bool] = deque(maxlen=ASKED)
         self._health = HealthFacts(0, 0)
         self._market: MarketSource | None = None
+        self._news = _NONE
         self._book: BookSource | None = None
         self._lost = LossBook(feed.instruments)
         self._losses: LossFacts | None = None
@@ -93,7 +94,9 @@ class FactsSource:
         self._window = None if window is None else timedelta(seconds=window)
         self._again = None if again is None else timedelta(seconds=again)
         self._kept = max(self._window or _NONE, self._again or _NONE)
-        self._news = timedelta(seconds=news or 0)
+        since = timedelta(seconds=news or 0)
+        if since != self._news:
+            self._news, self._market = since, None  # headlines are read again, as far back as they matter now
 
     def submitted(self, at: datetime, order: Order) -> None:
         """The desk sent an order at `at`: it counts against the order rate and for duplicates."""
