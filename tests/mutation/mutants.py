@@ -35,6 +35,8 @@ _EDGE: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.GtE: ast.Gt,
 }
 TEN: Final = "_ten_times_"
+NUMBERS: Final = ("_fraction", "_quote", "_seconds", "_count", "_ratio")
+"""How the names of those limits end that can be multiplied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +164,8 @@ def _comparisons(name: str, node: ast.Compare) -> Iterator[_Place]:
 
 
 def _is_limit(node: ast.Attribute) -> bool:
-    """`limits.name`, `case.limits.name`, and the like, read and not written."""
-    if not isinstance(node.ctx, ast.Load):
+    """`limits.name`, `case.limits.name`, and the like, read and not written; only those that are numbers."""
+    if not isinstance(node.ctx, ast.Load) or not node.attr.endswith(NUMBERS):
         return False
     of = node.value
     return (isinstance(of, ast.Attribute) and of.attr == "limits") or (
