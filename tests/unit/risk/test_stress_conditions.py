@@ -93,6 +93,17 @@ def test_candles_that_do_not_cover_the_event_are_said_to_be_missing(
         replay(EVENT, market, {"BTC": Decimal(1)})
 
 
+def test_candles_from_the_first_moment_to_the_last_are_just_enough() -> None:
+    times, prices = closes((100, 0.9))
+    just = (times >= to_ns(EVENT.first)) & (times <= to_ns(EVENT.last))
+    assert replay(EVENT, {"BTC": (times[just], prices[just])}, {"BTC": Decimal(1)}).shocks["BTC"] == Decimal(
+        "-0.1"
+    )
+    for less in (just & (times > to_ns(EVENT.first)), just & (times < to_ns(EVENT.last))):
+        with pytest.raises(DataError, match="do not cover"):
+            replay(EVENT, {"BTC": (times[less], prices[less])}, {"BTC": Decimal(1)})
+
+
 def test_candles_whose_closes_never_lie_24_hours_apart_replay_nothing() -> None:
     times, prices = closes(days=8)
     odd = np.flatnonzero(np.arange(len(times)) % 23 == 0)
@@ -287,6 +298,7 @@ def test_what_does_not_move_loses_nothing_and_one_day_is_a_draw() -> None:
         all_together(still)["USDC"] == venue_out(still)["USDC"] == dry_market(still, half_root)["USDC"] == 0
     )
     assert len(draw(np.ones(2), np.full(2, 0.1), np.eye(2), scenarios=1).losses) == 1
+    assert draw(np.zeros(1), np.zeros(1), np.eye(1), scenarios=9).worst == 0.0
 
 
 @settings(max_examples=40, deadline=None)
