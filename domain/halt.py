@@ -19,8 +19,8 @@ class HaltState(StrEnum):
 class Halt:
     """The state, who set it, why and when.
 
-    `latched` needs an explicit confirmation to lift. `flatten`: everything is to be sold, also by the next desk
-    that starts with it.
+    `latched` needs an explicit confirmation to lift. `flatten`: everything is to be sold, also by the next
+    desk that starts with it.
     """
 
     state: HaltState

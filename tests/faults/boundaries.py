@@ -7,9 +7,10 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from domain.events import DeskEvent
-from domain.money import Currency
+from domain.money import Currency, Symbol
 from domain.orders import Fill
 from domain.ports import Journal
 from execution.venue import Balance, Capabilities, Venue, VenueOrder, VenueReport
@@ -103,6 +104,9 @@ class MortalVenue:
         reports = await self.inner.poll()
         self.fate.moment("after poll")  # the venue may not say these again: only a look-up will
         return reports
+
+    def taker(self, symbol: Symbol) -> Decimal:
+        return self.inner.taker(symbol)
 
     async def balances(self) -> Mapping[Currency, Balance]:
         self.fate.moment("before balances")
