@@ -135,6 +135,7 @@ class Life:
                 self.breakers = BreakerFacts(size, ("drawdown",) if b < 20 else ())
             case "book":
                 self.feed.deep = D(b + 1) / (10 if a < 3 else 2)
+                await self._wait(timedelta(seconds=1), quoted=True)
             case "cancel":
                 live = self.desk.open_orders()
                 if live:
