@@ -72,25 +72,31 @@ class LossBook:
         trip = self._trips.get(symbol)
         if trip is None:
             trip = self._trips[symbol] = _Trip()
-        paid = fee.amount if fee.currency == instrument.quote else ZERO
-        in_base = fee.amount if fee.currency == instrument.base else ZERO
-        if fill.side is _BUY:
-            trip.quantity += fill.quantity - in_base
-            trip.cost += fill.quantity * price + paid
+        moved: Decimal = fill.quantity
+        value = moved * price
+        buys = fill.side is _BUY
+        if fee.currency == instrument.quote:
+            value = value + fee.amount if buys else value - fee.amount
+        elif fee.currency == instrument.base:
+            moved = moved - fee.amount if buys else moved + fee.amount
+        if buys:
+            trip.quantity += moved
+            trip.cost += value
             return
-        gone = fill.quantity + in_base
-        if gone >= trip.quantity:
-            gone, share, trip.cost = trip.quantity, trip.cost, ZERO
+        if moved >= trip.quantity:
+            share, left, trip.cost = trip.cost, ZERO, ZERO
         else:
-            share = trip.cost * gone / trip.quantity
+            share, left = trip.cost * moved / trip.quantity, trip.quantity - moved
             trip.cost -= share
-        gain = fill.quantity * price - paid - share
-        trip.quantity = left = trip.quantity - gone
+        gain = value - share
+        trip.quantity = left
         trip.profit += gain
         if gain < ZERO:
             self._told = None
             self._last_loss_at[symbol] = _later(self._last_loss_at.get(symbol), fill.filled_at)
-        if not left or left < instrument.min_quantity or left * price < instrument.min_notional:
+        if not left:
+            self._end(symbol, trip.profit, fill.filled_at)
+        elif left < instrument.min_quantity or left * price < instrument.min_notional:
             self._end(symbol, trip.profit + left * price - trip.cost, fill.filled_at)
 
     def _end(self, symbol: Symbol, result: Decimal, at: datetime) -> None:

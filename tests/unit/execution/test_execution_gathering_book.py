@@ -13,18 +13,18 @@ from tests.unit.execution.gathering_stage import HOUR, MINUTE, D, Place
 from tests.unit.portfolio.portfolio_cases import buy, sell
 
 
-def test_within_the_hour_a_fill_changes_the_book_but_not_how_assets_move() -> None:
+def test_within_six_hours_a_fill_changes_the_book_but_not_how_assets_move() -> None:
     place = Place()
     before = place.book()
     assert (before.variance, before.covariance) == (D(0), D(0))
     looked = place.feed.asked.count(f"history {ETH}")
     place.portfolio.book(buy("1", "40000"))
-    after = place.book(now=START + 59 * MINUTE)
+    after = place.book(now=START + 6 * HOUR - MINUTE)
     assert place.feed.asked.count(f"history {ETH}") == looked
     assert after.correlations == before.correlations
     assert float(after.variance) == pytest.approx(float(after.asset_variance) * 40_000**2)
     assert float(after.covariance) == pytest.approx(float(after.asset_variance) * 40_000)
-    place.book(now=START + HOUR)
+    place.book(now=START + 6 * HOUR)
     assert place.feed.asked.count(f"history {ETH}") == looked + 1
 
 
