@@ -17,7 +17,7 @@ from domain.market import Quote
 from domain.money import ZERO, Price, Quantity, Symbol
 from domain.orders import OrderIntent, OrderType, Origin, Side
 from execution.algorithms.actions import MarketFacts, Send, Stop
-from execution.algorithms.plans import dca, iceberg, routed, scale, twap, vwap
+from execution.algorithms.plans import dca, even_part, iceberg, routed, scale, twap, vwap
 from execution.algorithms.routing import ROUNDS
 from execution.algorithms.state import AlgorithmState
 from execution.algorithms.step import step
@@ -190,7 +190,8 @@ def _plan(
                 parent, instrument, quote.mid, start=start, interval=interval, parts=parts, curve=curve
             )
         case "iceberg":
-            return iceberg(parent, instrument, start=start, end=start + lasts, shown=parent.quantity / parts)
+            shown = even_part(parent.quantity, parts, instrument)
+            return iceberg(parent, instrument, start=start, end=start + lasts, shown=shown)
         case "route":
             return routed(parent, start=start, end=start + lasts, interval=interval)
         case "dca":

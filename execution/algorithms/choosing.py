@@ -13,7 +13,7 @@ from domain.market import Quote
 from domain.money import ONE, ZERO
 from domain.orders import OrderIntent
 from domain.tactics import LARGE_SHARE, Tactic
-from execution.algorithms.plans import iceberg, twap
+from execution.algorithms.plans import even_part, iceberg, twap
 
 WORKED_IN_PARTS: Final = frozenset({Tactic.TWAP, Tactic.ICEBERG})
 
@@ -49,8 +49,7 @@ def plan_for(
         plan = twap(parent, instrument, quote.mid, start=start, interval=bar, parts=parts)
         return plan if len(plan.slices) > 1 else None
     try:
-        return iceberg(
-            parent, instrument, start=start, end=start + bar * parts, shown=parent.quantity / parts
-        )
+        shown = even_part(parent.quantity, parts, instrument)
+        return iceberg(parent, instrument, start=start, end=start + bar * parts, shown=shown)
     except ConfigError:  # what would be shown is below the venue's minimums: one order it is
         return None

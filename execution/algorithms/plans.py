@@ -165,6 +165,12 @@ def split(total: Decimal, weights: Sequence[Decimal], step: Decimal) -> list[Dec
     return parts
 
 
+def even_part(quantity: Decimal, parts: int, instrument: Instrument) -> Decimal:
+    """One of `parts` even parts, rounded up to the venue's step, so that no step is left over at the end."""
+    steps = (quantity / parts / instrument.step_size).to_integral_value("ROUND_CEILING")
+    return steps * instrument.step_size
+
+
 def smallest(instrument: Instrument, price: Decimal) -> Decimal:
     """The smallest order that stays valid when the price falls by a tenth, in base currency."""
     by_value = instrument.min_notional / (price * Decimal("0.9")) if price > ZERO else ZERO

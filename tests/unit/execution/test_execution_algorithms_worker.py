@@ -14,7 +14,10 @@ from domain.events import AlgorithmStopping
 from domain.halt import HaltState
 from domain.money import Price, Symbol
 from domain.orders import OrderStatus, OrderType, Origin, Side
+from execution.algorithms.actions import Finish, MarketFacts, Send, Stop
 from execution.algorithms.plans import dca, iceberg, scale, twap
+from execution.algorithms.state import AlgorithmState, Child
+from execution.algorithms.step import step
 from execution.scripted import Answer
 from tests.faults.world import BTC, INSTRUMENTS, START, sell
 from tests.unit.execution.algorithm_stage import MINUTE, Stage, parent
@@ -260,6 +263,41 @@ async def test_an_iceberg_shows_one_part_at_a_time() -> None:
     await stage.pass_time(1)
     assert sizes(stage, plan) == ["0.400", "0.400", "0.200"]
     assert stage.ended()[0].rest == 0
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown", "parts", "rest"),
+    [
+        ("0.0021", "0.0010", ["0.0010", "0.0006", "0.0005"], "0"),  # 0.0001 alone is not taken
+        ("0.0015", "0.0010", ["0.0010", "0.0005"], "0"),  # just enough for one more
+        ("0.0010", "0.0009", ["0.0005", "0.0005"], "0"),
+        ("0.0009", "0.0008", ["0.0008"], "0.0001"),  # two do not fit: more than the part is never shown
+    ],
+)
+def test_an_iceberg_never_shows_more_than_its_part_for_the_sake_of_the_rest(
+    amount: str, shown: str, parts: list[str], rest: str
+) -> None:
+    fine = replace(COIN, step_size=Decimal("0.0001"), min_quantity=Decimal("0.0005"))
+    plan = iceberg(parent(amount, limit="39990"), fine, start=START, end=START + HOUR, shown=Decimal(shown))
+    state = AlgorithmState(plan, ())
+    facts = MarketFacts(fine, None, HaltState.ACTIVE)
+    while isinstance(action := step(state, START, facts)[0], Send):
+        intent, number = action.intent, len(state.children)
+        quantity, price = intent.quantity, intent.limit_price
+        whole = Child(
+            number,
+            intent.client_id,
+            OrderStatus.FILLED,
+            quantity,
+            quantity,
+            quantity * PRICE,
+            price,
+            START,
+        )
+        state = replace(state, children=(*state.children, whole))
+    assert [f"{child.quantity:f}" for child in state.children] == parts
+    assert state.free == Decimal(rest)
+    assert isinstance(action, Finish if state.free == 0 else Stop)
 
 
 async def test_an_iceberg_that_nobody_takes_in_gives_up_after_three() -> None:
