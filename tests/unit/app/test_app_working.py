@@ -35,7 +35,11 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.home = Home(folder)
         self.home.prepare("paper")
-        told = {"market": {"seed": 11, "speed": "max"}, "session": {"decide_every": 10_000}}
+        told = {
+            "market": {"seed": 11, "speed": "max"},
+            "session": {"decide_every": 10_000},
+            "risk": {"news_blackout_seconds": 0, "duplicate_window_seconds": 0},  # tested elsewhere
+        }
         self.run = SessionRun(in_memory(Settings.model_validate(told)), requests=self.home.requests)
         self.seen: list[DeskEvent] = []
         self.run.desk.bus.subscribe(self.seen.append)
