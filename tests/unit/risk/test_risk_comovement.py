@@ -155,3 +155,32 @@ def test_prices_that_make_no_sense_are_unknown() -> None:
     bad[:90] = -1.0
     moves = comovement([bars(bad)])
     assert moves.deviations[0] == STAND_IN_DEVIATION
+
+
+def test_a_gap_inside_a_tape_that_ends_on_time_is_bridged() -> None:
+    """The second lacks one bar: it begins an hour earlier, and stood still where nothing was traded."""
+    whole, longer = walk(40, 1), walk(41, 2)
+    first, second = bars(whole), bars(longer, symbol=ETH)
+    kept = np.arange(41) != 20
+    columns = [
+        getattr(second, name)[kept] for name in ("open_ns", "close_ns", "open", "high", "low", "close")
+    ]
+    holed = Bars(ETH, Timeframe.H1, *columns, second.volume[kept])
+    bridged = longer.copy()
+    bridged[20] = bridged[19]
+    moves = comovement([first, holed])
+    assert moves.covariance[1, 1] == pytest.approx(said_again(bridged[1:], bridged[1:], 24), rel=1e-9)
+    assert moves.covariance[0, 1] == pytest.approx(said_again(whole, bridged[1:], 24), rel=1e-9)
+
+
+@pytest.mark.parametrize(("known", "young"), [(FEWEST_RETURNS, False), (FEWEST_RETURNS - 1, True)])
+def test_so_many_returns_beside_a_longer_tape_are_enough(known: int, young: bool) -> None:
+    moves = comovement([bars(walk(60, 1)), bars(walk(known + 1, 2), symbol=ETH)])
+    assert bool(moves.deviations[1] == STAND_IN_DEVIATION) is young
+
+
+def test_a_price_of_nothing_is_not_known() -> None:
+    broken = walk(60, 2)
+    broken[30] = 0.0
+    moves = comovement([bars(walk(60, 1)), bars(broken, symbol=ETH)])
+    assert np.isfinite(moves.covariance).all()

@@ -181,3 +181,13 @@ def test_round_trips_are_counted_as_cash_counts_them(
 
 def test_the_account_is_in_the_currency_of_the_instruments() -> None:
     assert INSTRUMENTS[BTC].quote == USDT
+
+
+@pytest.mark.parametrize(
+    ("left", "price", "over"),
+    [("0.00500", "1000", False), ("0.00499", "1000", True), ("0.00001", "1000000", False)],
+)
+def test_what_just_fits_an_order_is_still_a_holding(left: str, price: str, over: bool) -> None:
+    """The venue takes orders of 5 and more, and of 0.00001 and more."""
+    book = after(at(buy("1", "2000000"), 0), at(sell(str(1 - Decimal(left)), price), 1))
+    assert book.streak == int(over)

@@ -11,7 +11,7 @@ import pytest
 
 from domain.errors import ConfigError
 from domain.money import Symbol
-from risk.limit_kinds import LONGEST_SECONDS
+from risk.limit_kinds import LONGEST_SECONDS, text_of
 from risk.limits import DEFAULTS, RiskLimits
 from risk.windows import ALWAYS, Blackout, TradingHours
 
@@ -300,3 +300,29 @@ def test_limits_can_be_written_down_and_read_back() -> None:
     assert RiskLimits.from_mapping(CONFIGURED.as_mapping()) == CONFIGURED
     assert CONFIGURED.as_mapping()["max_quote_age_seconds"] == 7200
     assert CONFIGURED.as_mapping()["allowed_symbols"] == ["BTC/USDT", "ETH/USDT"]
+
+
+@pytest.mark.parametrize(
+    ("own", "other"),
+    [
+        ("max_position_notional_quote", "max_position_equity_fraction"),
+        ("max_position_equity_fraction", "max_position_notional_quote"),
+    ],
+)
+def test_a_position_limit_may_be_added_beside_the_other_only(own: str, other: str) -> None:
+    there: dict[str, object] = {own: "0.5"}
+    assert getattr(RiskLimits.from_mapping(there).tightened(**{other: "0.25"}), other) == Decimal("0.25")
+    with pytest.raises(ConfigError, match="is unset and refuses everything"):
+        RiskLimits().tightened(**{other: "0.25"})
+
+
+def test_the_largest_whole_number_is_a_million_millions() -> None:
+    assert RiskLimits.from_mapping({"max_open_orders_count": 10**12}).max_open_orders_count == 10**12
+    with pytest.raises(ConfigError, match="a whole number"):
+        RiskLimits.from_mapping({"max_open_orders_count": 10**12 + 1})
+
+
+def test_several_windows_are_told_as_they_are_written() -> None:
+    hours = RiskLimits.from_mapping({"trading_hours_utc": ["sat 10:00-12:00", "mon-fri 08:00-20:00"]})
+    assert text_of(hours.trading_hours_utc) == "mon-fri 08:00-20:00, sat 10:00-12:00"
+    assert text_of(()) == "none"
