@@ -162,10 +162,8 @@ def test_a_gap_inside_a_tape_that_ends_on_time_is_bridged() -> None:
     whole, longer = walk(40, 1), walk(41, 2)
     first, second = bars(whole), bars(longer, symbol=ETH)
     kept = np.arange(41) != 20
-    columns = [
-        getattr(second, name)[kept] for name in ("open_ns", "close_ns", "open", "high", "low", "close")
-    ]
-    holed = Bars(ETH, Timeframe.H1, *columns, second.volume[kept])
+    left, ends = longer[kept], second.close_ns[kept]
+    holed = Bars(ETH, Timeframe.H1, ends - HOUR_NS, ends, left, left, left, left, np.ones(40))
     bridged = longer.copy()
     bridged[20] = bridged[19]
     moves = comovement([first, holed])
