@@ -1,7 +1,7 @@
 """The table of docs/risk.md, made from the code: `python -m tests.risk_table` writes it anew.
 
-One row for every rule of the gate. Default and unit are those of its limits, the source that of its facts, the
-message what the gate says in the case of that name in `tests/unit/risk/gate_cases.py`.
+One row for every rule of the gate. Default and unit are those of its limits, the source that of its facts,
+the message what the gate says in the case of that name in `tests/unit/risk/gate_cases.py`.
 """
 
 from __future__ import annotations
