@@ -24,6 +24,8 @@ STATUS: Final = "http_status"
 RETRY_AFTER: Final = "retry_after"
 """The attribute of an error that says how many seconds the venue wants us to wait."""
 
+STREAMED_KEPT: Final = 256
+"""How many orders, and how many executions, a streaming client holds: the most that it tells at once."""
 
 _ANSWERS: ContextVar[list[tuple[int, Mapping[str, str]]] | None] = ContextVar("answers", default=None)
 
@@ -74,7 +76,10 @@ def stream_client(connection: Connection, milliseconds: Callable[[], int]) -> An
     """A ccxt.pro client for the account's streams."""
     from ccxt import pro
 
-    return _client(pro, connection, milliseconds)
+    client = _client(pro, connection, milliseconds)
+    # It keeps whole messages, 1000 orders and 1000 executions if it may; nobody reads one a second time.
+    client.options |= {"ordersLimit": STREAMED_KEPT, "tradesLimit": STREAMED_KEPT}
+    return client
 
 
 def _client(library: Any, connection: Connection, milliseconds: Callable[[], int]) -> Any:

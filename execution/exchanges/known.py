@@ -21,8 +21,9 @@ from execution.exchanges.parse import fill_number
 from execution.exchanges.profiles import ClientIdRule
 from execution.venue import Closed, Executed, VenueReport
 
-_ENDED_KEPT: Final = 1000
-"""How many ended orders are remembered, so that asking for one again finds it."""
+ENDED_KEPT: Final = 256
+"""How many ended orders are remembered, so that asking for one again finds it. What was not told of one that
+is forgotten is still told; what the venue says of it later is left to the comparison with the books."""
 
 
 @dataclass(slots=True)
@@ -162,7 +163,7 @@ class KnownOrders:
         self._live.pop(known.client_id, None)
         self.dirty.discard(known.client_id)
         self._ended[known.client_id] = known
-        while len(self._ended) > _ENDED_KEPT:
+        while len(self._ended) > ENDED_KEPT:
             _, oldest = self._ended.popitem(last=False)
             self._drop_names(oldest)
 

@@ -11,7 +11,7 @@ import decimal
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from execution.exchanges.connect import Connection, close, stream_client
+from execution.exchanges.connect import STREAMED_KEPT, Connection, close, stream_client
 from execution.exchanges.errors import redact
 
 _FIRST_WAIT: Final = 0.25
@@ -103,10 +103,13 @@ class UserStream:
             self._gap = True  # what came before this event may not have been listened to
         self._heard.add(name)
         self._broken.discard(name)
-        for event in events if isinstance(events, Iterable) else ():
-            if isinstance(event, Mapping):
-                self.events += 1
-                self._hints[hint(event)] = None
+        heard = (
+            [event for event in events if isinstance(event, Mapping)] if isinstance(events, Iterable) else []
+        )
+        self.events += len(heard)
+        self._hints.update(dict.fromkeys(map(hint, heard)))
+        if len(heard) >= STREAMED_KEPT:
+            self._gap = True  # so many at once: the client may have dropped older ones
         if len(self._hints) > _MOST_HINTS:
             self._hints.clear()
             self._gap = True

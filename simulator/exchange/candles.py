@@ -13,7 +13,7 @@ from domain.instrument import Instrument
 from domain.market import Timeframe
 from simulator.exchange.model import Kline
 
-_KEPT, _SLACK = 9_000, 256
+_KEPT, _SLACK = 9_000, 32
 _DAY_MINUTES: Final = 1440
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.errors import DataError
 from domain.money import Money, Price, Quantity
 from domain.orders import Fill, Order, OrderStatus, Side
-from execution.exchanges.known import Known, KnownOrders
+from execution.exchanges.known import ENDED_KEPT, Known, KnownOrders
 from execution.exchanges.profiles import PROFILES
 from execution.venue import Closed, Executed
 from tests.scenarios.stage import BTC, START, USDT
@@ -96,8 +96,30 @@ def test_ended_orders_are_remembered_for_a_while_and_not_for_ever() -> None:
     assert held.get("id-2999") is not None
     assert held.of_venue_id(BTC, "2999") is not None
     assert not held.dirty
-    assert sum(1 for _ in held) == 1000
-    assert len(held._by_venue) == len(held._by_client) == 1000
+    kept = [known.client_id for known in held]
+    assert kept == [f"id-{number}" for number in range(3000 - ENDED_KEPT, 3000)]
+    assert len(held._by_venue) == len(held._by_client) == ENDED_KEPT
+
+
+def test_an_order_that_is_not_over_is_never_forgotten_and_no_report_is_lost() -> None:
+    """However many came and went since: resting, of unknown fate, to be asked about."""
+    held = orders()
+    resting, lost = held.add(bid("resting")), held.add(bid("lost"))
+    held.named(resting, "r")
+    held.dirty |= {"resting", "lost"}
+    first = held.add(bid("first"))
+    held.named(first, "f")
+    held.executed(first, [part(first, 1)])
+    held.settled(first, OrderStatus.CANCELLED, "", START)
+    for number in range(ENDED_KEPT):
+        held.settled(held.add(bid(f"id-{number}")), OrderStatus.EXPIRED, "", START)
+    assert held.get("first") is None
+    assert held.of_venue_id(BTC, "f") is None
+    assert held.live() == (resting, lost)
+    assert held.of_venue_id(BTC, "r") is resting
+    assert held.dirty == {"resting", "lost"}
+    told = [each for each in held.due() if isinstance(each, Executed)]
+    assert [each.fill.client_id for each in told] == ["first"]
 
 
 def test_an_order_that_never_was_leaves_no_name() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from domain.orders import Side
 from execution.exchanges import user_stream
-from execution.exchanges.connect import Connection
+from execution.exchanges.connect import STREAMED_KEPT, Connection
 from execution.exchanges.profiles import profile
 from execution.exchanges.user_stream import UserStream
 from execution.venue import Executed
@@ -88,6 +88,20 @@ async def test_an_order_named_twice_is_asked_about_once(scripted: tuple[UserStre
     await said(stream, client.orders, [event("1", "a"), event("2", "b"), event("1", "a")])
     await said(stream, client.trades, [{"symbol": BTC, "order": "1"}])
     assert stream.take_hints() == ((BTC, "1", "a"), (BTC, "2", "b"), (BTC, "1", ""))
+
+
+@pytest.mark.parametrize(("many", "missed"), [(STREAMED_KEPT - 1, False), (STREAMED_KEPT, True)])
+async def test_more_at_once_than_the_client_holds_is_a_gap(
+    scripted: tuple[UserStream, Scripted], many: int, missed: bool
+) -> None:
+    """It holds so many and no more: who filled it may have pushed an older one out."""
+    stream, client = scripted
+    await said(stream, client.orders, [event("first")])
+    stream.take_gap()
+    await said(stream, client.orders, [event(str(number)) for number in range(many)])
+    assert len(stream.take_hints()) == many + 1
+    assert stream.take_gap() is missed
+    assert stream.events == many + 1
 
 
 async def test_a_break_is_a_gap_until_events_come_again(scripted: tuple[UserStream, Scripted]) -> None:

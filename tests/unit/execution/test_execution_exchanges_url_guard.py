@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import ConfigError
-from execution.exchanges.connect import Connection, Credentials, close, rest_client, stream_client
+from execution.exchanges.connect import (
+    STREAMED_KEPT,
+    Connection,
+    Credentials,
+    close,
+    rest_client,
+    stream_client,
+)
 from execution.exchanges.line import Line, LineFailed
 from execution.exchanges.profiles import PROFILES, profile
 from execution.exchanges.url_guard import TESTNET_HOSTS, LiveApproval, UrlGuard, is_safe, leaves
@@ -130,6 +137,16 @@ async def test_overrides_point_every_url_to_loopback(name: str) -> None:
     found = dict(leaves(client.urls["api"]))
     assert set(found) == set(connection.profile.rest) | set(connection.profile.streams)
     assert all("//127.0.0.1:9" in url for url in found.values())
+    await close(client)
+
+
+@pytest.mark.parametrize("name", ["binance-testnet", "gate-testnet", "mexc"])
+async def test_a_streaming_client_holds_few_messages(name: str) -> None:
+    """Where the connector has no bound of its own for a venue, it reads these two."""
+    connection = Connection(profile(name), KEYS, "http://127.0.0.1:9", "ws://127.0.0.1:9")
+    client = stream_client(connection, lambda: 0)
+    assert (client.options["ordersLimit"], client.options["tradesLimit"]) == (STREAMED_KEPT, STREAMED_KEPT)
+    assert client.options["defaultType"] == "spot"
     await close(client)
 
 
