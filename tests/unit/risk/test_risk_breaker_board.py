@@ -260,3 +260,13 @@ def test_a_board_that_is_rebuilt_moves_as_the_one_that_never_stopped(
         show(again, kind, scope, share * trip(kind), at)
     again.replaying = False
     assert before + fold(again, events[cut:], middle) == expected
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.recovers])
+def test_each_breaker_that_recovers_is_shown_a_curve_and_measures_its_fall(kind: str) -> None:
+    one, limit = board(), trip(kind)
+    assert show(one, kind, "x", 1000.0) == (), "a level is no fall"
+    assert show(one, kind, "x", 1000.0 * (1 - limit) + 0.001) == ()
+    (event,) = show(one, kind, "x", 1000.0 * (1 - limit) - 0.001)
+    assert (event.breaker, event.scope, event.state) == (kind, "x", BreakerState.OPEN)
+    assert event.figures["high"] == 1000.0
