@@ -6,7 +6,7 @@ the venue's to the last digit, and at no moment could more have been executed th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,9 +18,10 @@ from domain.events import AlgorithmEnded, OrderFilled
 from domain.money import ZERO, Price, Quantity
 from domain.orders import OrderIntent, OrderStatus, OrderType, Origin, Side
 from execution.algorithms.plans import dca, iceberg, scale, twap, vwap
-from simulator.exchange.model import OrderView
+from execution.quality import QualityFold
+from simulator.exchange.model import OrderView, TradeView
 from simulator.exchange.policy import FeeIn
-from tests.contracts.wire_world import wire_market
+from tests.contracts.wire_world import DESK, wire_market
 from tests.faults.algorithm_wire import (
     CAPITAL,
     LARGEST,
@@ -169,18 +170,22 @@ def _check(life: Life, plan: AlgorithmPlan) -> None:
     there = {view.client_id.removeprefix("t-") for view in views}
     (lost,) = [each for each in children if each.client_id not in there]
     assert (lost.status, lost.note.endswith("never had it")) == (OrderStatus.EXPIRED, True)
+    assert len(views) == len(plan.slices), "a part was sent more than once"
     assert any(len(each.fills) > 1 for each in children), "nothing was filled in part"
     (ended,) = life.events(AlgorithmEnded)
     done = sum((view.notional if plan.in_quote else view.filled for view in views), ZERO)
     assert (ended.done, ended.rest) == (done, plan.amount - done)
     booked = sum((event.fill.quantity for event in life.events(OrderFilled)), ZERO)
     assert booked == sum((view.filled for view in views), ZERO)
-    for trade in life.market.wire.exchange.trades("desk", BTC):
-        worst = plan.slices[0].limit_price if plan.method is not Method.SCALE else max(RUNGS)
-        assert worst is None or trade.price <= worst
+    worst = plan.slices[0].limit_price if plan.method is not Method.SCALE else max(RUNGS)
+    trades = life.market.wire.exchange.trades(DESK, BTC)
+    assert worst is None or all(trade.price <= worst for trade in trades)
+    _check_measured(life, plan, trades)
     match plan.method:
         case Method.DCA:
-            assert plan.amount * Decimal("0.8") <= done <= plan.amount
+            spent = [view.notional for view in views]
+            assert all(Decimal("16.5") < each < Decimal("17.1") for each in spent), spent
+            assert done > plan.amount * Decimal("0.99")
         case Method.SCALE:
             assert {view.limit_price for view in views} == RUNGS
             assert all(not price % INSTRUMENT.tick_size for price in RUNGS)
@@ -191,3 +196,18 @@ def _check(life: Life, plan: AlgorithmPlan) -> None:
         sizes = [each.intent.quantity for each in children if each is not lost]
         assert min(sizes[3:]) > Decimal("2.5") * max(sizes[:3])
         assert (children[0].status, children[0].filled > ZERO) == (OrderStatus.CANCELLED, True)
+
+
+def _check_measured(life: Life, plan: AlgorithmPlan, trades: Sequence[TradeView]) -> None:
+    """What `desk execution --by algorithm` is made of: the venue's own figures, over all three lives."""
+    fold = QualityFold()
+    for _, event in life.journal.events():
+        fold.see(event)
+    (measured,) = fold.parents()
+    assert (measured.name, measured.algorithm) == (plan.algorithm_id, plan.method)
+    assert measured.orders == len(life.children(plan))
+    assert measured.filled == sum((each.quantity for each in trades), ZERO)
+    assert measured.paid == sum((each.notional for each in trades), ZERO)
+    assert measured.maker == sum((each.notional for each in trades if each.maker), ZERO)
+    fees = (each.fee * (1 if each.fee_currency == USDT else each.price) for each in trades)
+    assert (measured.fees, measured.strange_fees) == (sum(fees, ZERO), 0)
