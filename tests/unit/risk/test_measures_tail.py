@@ -162,6 +162,7 @@ def test_a_shape_no_expansion_has_is_said_to_be_none(skewness: float, excess: fl
 def test_the_expansion_rises_exactly_inside_its_domain() -> None:
     assert rises(0.0, 0.0)
     assert rises(0.0, 7.999)
+    assert not rises(0.0, 8.0)
     assert not rises(0.0, 8.001)
     assert not rises(0.0, -0.001)
     assert not rises(1.0, 0.5)
