@@ -21,6 +21,7 @@ def test_volatility_is_that_of_a_day() -> None:
         equity *= 1.01 if index % 2 else 1 / 1.01
         told.append(sensor.mark(equity))
     assert told[:12] == [0.0] * 12, "half a day has to be known"
+    assert told[12] > 0.0, "and then it is"
     assert told[-1] == pytest.approx(0.01 * sqrt(24), rel=0.01)
 
 
