@@ -288,10 +288,13 @@ def _of_the_book(
     holdings: dict[Symbol, Decimal],
     worth: Decimal,
 ) -> list[str]:
-    """Clusters, scenarios and a bad day; what is pending elsewhere falls as far as anything can."""
+    """Clusters, scenarios and a bad day; what is pending elsewhere falls as far as anything can.
+
+    How assets move is known as of the last quarter of a UTC day, by the desk's own word.
+    """
     limits, near = known.limits, 1 + 1e-9
-    hour = known.now.replace(minute=0, second=0, microsecond=0)
-    moves = comovement([known.bars(symbol, hour, bars_needed(3600)) for symbol in (BTC, ETH)])
+    quarter = known.now.replace(hour=known.now.hour // 6 * 6, minute=0, second=0, microsecond=0)
+    moves = comovement([known.bars(symbol, quarter, bars_needed(3600)) for symbol in (BTC, ETH)])
     together = moves.correlation[0, 1] * near >= float(_set(limits.min_correlation_fraction))
     elsewhere = sum(holdings.values()) - holdings[mine]
     cluster = here + holdings[mine] + (other + elsewhere if together else 0)

@@ -115,6 +115,11 @@ def test_a_record_that_makes_no_sense_is_a_doubt_and_stays_one(events: list[Desk
     assert later.doubt == record.doubt
 
 
+def test_in_doubt_not_even_a_change_that_would_follow_counts() -> None:
+    record = fold([declared(doubt="as before"), FIRST])
+    assert (record.doubt, record.current) == ("as before", FILE.limits)
+
+
 def test_a_new_declaration_without_doubt_is_a_fresh_start() -> None:
     record = fold([declared(limits_hash="0" * 64), declared()])
     assert (record.doubt, record.current) == ("", FILE.limits)
