@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -57,6 +57,8 @@ LIMITS: Final = RiskLimits.from_mapping(
 _PLACE: Final = frozenset({Operation.PLACE})
 LOST_REQUEST: Final = Fault(FaultKind.DROP, When.BEFORE, operations=_PLACE, count=1)
 LOST_ANSWER: Final = Fault(FaultKind.DROP, When.AFTER, operations=_PLACE, count=1)
+CANCEL_REQUEST: Final = replace(LOST_REQUEST, operations=frozenset({Operation.CANCEL}))
+CANCEL_ANSWER: Final = replace(LOST_ANSWER, operations=frozenset({Operation.CANCEL}))
 
 _ZIGZAG: Final = tuple(Decimal(each) for each in ("0", "0.12", "-0.08", "0.05", "-0.03"))
 _A_LITTLE: Final = tuple(Decimal(each) for each in ("0.061", "0.053", "0.067"))
@@ -94,7 +96,7 @@ class _Feed(StageFeed):
 
 
 class Market:
-    """The world outside: a venue whose price falls in a zigzag, and what the desk's account did there.
+    """The world outside: a venue whose price moves by `drift` a minute, in a zigzag, and the desk's account.
 
     `watch` is called with every order of the desk at each of its changes.
     """
@@ -103,6 +105,7 @@ class Market:
         self.wire = wire
         self.minute = 0
         self.price = Decimal(100)
+        self.drift = Decimal("-0.02")
         self.seen: dict[int, OrderView] = {}
         self.watch: list[Callable[[Mapping[int, OrderView]], None]] = []
         self._planned: dict[int, Fault] = {}
@@ -130,13 +133,14 @@ class Market:
         self.minute += 1
         self.wire.wait(60)
         at = self.minute
-        self.price = Decimal(100) - at * Decimal("0.02") + _ZIGZAG[at % len(_ZIGZAG)]
+        self.price = Decimal(100) + at * self.drift + _ZIGZAG[at % len(_ZIGZAG)]
         self.wire.exchange.cancel_all(MAKER)
         more = 20 if at >= _DEEP_FROM else 1
         for level in range(2):
             amount = _A_LITTLE[(at + level) % len(_A_LITTLE)] * more
             self.wire.quote(Side.SELL, f"{amount}", f"{self.price + _SPREAD + level * _SPREAD}")
-        self.wire.hit(Side.SELL, f"{_A_LITTLE[at % len(_A_LITTLE)]}", f"{self.price}")
+        for side in Side:
+            self.wire.hit(side, f"{_A_LITTLE[at % len(_A_LITTLE)]}", f"{self.price}")
 
     def held(self) -> dict[Currency, Decimal]:
         return {name: amount for name, amount in self.wire.held().items() if amount}
@@ -186,7 +190,7 @@ class Life:
         ours = {name: amount for name, amount in self.portfolio.balances().items() if amount}
         assert ours == self.market.held()
         trades = wire.exchange.trades(DESK, BTC)
-        bought = sum((each.quantity for each in trades), ZERO)
+        bought = sum((each.quantity * (1 if each.side is Side.BUY else -1) for each in trades), ZERO)
         fees = sum((each.fee for each in trades if each.fee_currency == INSTRUMENT.base), ZERO)
         assert ours.get(INSTRUMENT.base, ZERO) == bought - fees
         self.portfolio.check()

@@ -7,6 +7,7 @@ the venue's to the last digit, and at no moment could more have been executed th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +24,8 @@ from simulator.exchange.model import OrderView, TradeView
 from simulator.exchange.policy import FeeIn
 from tests.contracts.wire_world import DESK, wire_market
 from tests.faults.algorithm_wire import (
+    CANCEL_ANSWER,
+    CANCEL_REQUEST,
     CAPITAL,
     LARGEST,
     LOST_ANSWER,
@@ -39,7 +42,7 @@ AMOUNT, BUDGET = Decimal("1.003"), Decimal("100.30")
 SHOWN, PARTLY = Decimal("0.17"), Decimal("0.87")
 """Five times what is shown, and a rest that no venue takes alone."""
 BEGINS, INTERVAL = START + timedelta(minutes=42), timedelta(minutes=6)
-PRICE = Decimal(100)
+PRICE, BOUGHT = Decimal(100), Decimal("0.34")
 LEVELS = [Decimal(each) for each in ("99.9968", "99.7132", "99.4271", "99.1399", "98.8577")]
 RUNGS = {Decimal(each) for each in ("99.99", "99.71", "99.42", "99.13", "98.85")}
 CURVE = (0.1, 0.3, *(0.6 / 22,) * 22)
@@ -103,8 +106,9 @@ class Watch:
         self.broken: list[str] = []
 
     def __call__(self, orders: Mapping[int, OrderView]) -> None:
-        plan, live = self.plan, [view for view in orders.values() if view.is_open]
-        exposed = sum((self._most(view) for view in orders.values()), ZERO)
+        plan, mine = self.plan, [view for view in orders.values() if view.side is self.plan.side]
+        live = [view for view in mine if view.is_open]
+        exposed = sum((self._most(view) for view in mine), ZERO)
         shown = sum((view.remaining for view in live), ZERO)
         if exposed > plan.amount:
             self.broken.append(f"{exposed} of {plan.amount} could be executed")
@@ -123,9 +127,9 @@ class Watch:
         return view.filled + left
 
 
-async def _work(lives: Lives, plan: AlgorithmPlan) -> Life:
+async def _work(lives: Lives, life: Life, plan: AlgorithmPlan) -> Life:
     """The plan to its end: one death right after an answer is lost, one when half is done."""
-    life, market = await lives.born(), lives.market
+    market = lives.market
     assert life.worker.start(plan)
     life.journal.commit()
     for _ in range(_LONGEST):
@@ -156,13 +160,79 @@ async def test_a_plan_is_worked_to_its_end(wire: str, method: Method, tmp_path: 
         market.watch.append(watch)
         market.plan(1, LOST_REQUEST)
         market.plan(3, LOST_ANSWER)
-        life = await _work(lives, plan)
+        life = await _work(lives, await lives.born(), plan)
         assert watch.broken == []
         assert market.happened(LOST_REQUEST)
         assert lives.deaths == 2
         life.journal.verify()
         life.check_books()
         _check(life, plan)
+
+
+@pytest.mark.parametrize("wire", VENUES)
+async def test_a_ladder_out_of_a_holding_sells_all_of_it(wire: str, tmp_path: Path) -> None:
+    fee_in = FeeIn.QUOTE if wire == "coinbase" else FeeIn.RECEIVED
+    async with (
+        wire_market(wire, start=BEGINS, funds={USDT: CAPITAL.amount}, fee_in=fee_in) as up,
+        lives_on(up, tmp_path / "desk.db") as lives,
+    ):
+        market, life = lives.market, await lives.born()
+        up.quote(Side.SELL, "1", "100")
+        bought = await life.desk.submit(replace(_parent(BEGINS, amount=BOUGHT), client_id="s-000000-00"))
+        market.drift = Decimal("0.02")
+        market.move()
+        await life.tick()
+        assert bought.status is OrderStatus.FILLED
+        held = INSTRUMENT.quantity(market.held()[INSTRUMENT.base])  # less than was bought, by the fee
+        parent = replace(_parent(BEGINS, amount=held), side=Side.SELL, reduce_only=True)
+        levels = [2 * PRICE - level for level in LEVELS]
+        end = BEGINS + timedelta(minutes=80)
+        plan = scale(parent, INSTRUMENT, levels, start=up.clock.now(), end=end)
+        watch = Watch(plan)
+        market.watch.append(watch)
+        market.plan(2, LOST_REQUEST)
+        market.plan(4, LOST_ANSWER)
+        life = await _work(lives, life, plan)
+        assert market.happened(LOST_REQUEST)
+        assert (lives.deaths, watch.broken) == (2, [])
+        life.check_books()
+        sold = [view for view in up.orders() if view.side is Side.SELL]
+        assert {view.limit_price for view in sold} == {2 * PRICE - rung for rung in RUNGS}
+        assert len(sold) == len(LEVELS)
+        assert sum(view.filled for view in sold) == held
+        assert market.held().get(INSTRUMENT.base, ZERO) < INSTRUMENT.step_size
+
+
+@pytest.mark.parametrize("wire", VENUES)
+async def test_withdrawals_that_are_lost_leave_one_part_open_at_most(wire: str, tmp_path: Path) -> None:
+    """Nobody sells this low: each part is withdrawn before the next. A request is lost, and an answer."""
+    async with (
+        wire_market(wire, start=BEGINS, funds={USDT: CAPITAL.amount}) as up,
+        lives_on(up, tmp_path / "desk.db") as lives,
+    ):
+        market, life = lives.market, await lives.born()
+        parent = _parent(BEGINS, "95.50")
+        plan = twap(parent, INSTRUMENT, PRICE, start=up.clock.now(), interval=INTERVAL, parts=5)
+        watch = Watch(plan)
+        market.watch.append(watch)
+        market.plan(1, CANCEL_REQUEST)
+        market.plan(3, CANCEL_ANSWER)
+        life.worker.start(plan)
+        life.journal.commit()
+        while life.worker.running:
+            market.move()
+            assert market.minute < _LONGEST
+            await life.tick()
+            if lives.deaths == 0 and market.happened(CANCEL_ANSWER):
+                life = await lives.born()
+                continue
+            life.journal.commit()
+        assert market.happened(CANCEL_REQUEST)
+        assert (lives.deaths, watch.broken) == (1, [])
+        life.check_books()
+        assert [view.status for view in up.orders()] == [OrderStatus.CANCELLED] * len(plan.slices)
+        (ended,) = life.events(AlgorithmEnded)
+        assert (ended.done, ended.rest) == (ZERO, plan.amount)
 
 
 def _check(life: Life, plan: AlgorithmPlan) -> None:
