@@ -330,7 +330,9 @@ class PaperWorld:
 
     def put_back(self, orders: Iterable[Order], last: datetime | None, portfolio: Portfolio) -> None:
         if self._venue is not None:
-            self._venue.restore(((order, last) for order in orders), portfolio.balances())
+            known = {order.client_id: order for order in orders}
+            earlier = (fill for fill in portfolio.fills() if fill.client_id not in known)
+            self._venue.restore(((order, last) for order in known.values()), portfolio.balances(), earlier)
 
 
 def _beginning(settings: Settings) -> datetime:

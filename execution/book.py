@@ -5,6 +5,7 @@ The live desk and the restart go through the same `apply`; nothing else changes 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any, Final, NoReturn
 
 from domain.errors import InvalidTransition, JournalCorrupt
 from domain.events import (
+    AlgorithmEnded,
     CancelRequested,
     DeskEvent,
     IntentRecorded,
@@ -26,7 +28,7 @@ from domain.events import (
     StopArmed,
 )
 from domain.money import ZERO, Price, Symbol
-from domain.orders import TRANSITIONS, Order, OrderIntent, OrderStatus, Side
+from domain.orders import TRANSITIONS, Fill, Order, OrderIntent, OrderStatus, Origin, Side
 from domain.reconciliation import FillAdopted, IntentReduced, Reconciled
 from portfolio.portfolio import Portfolio
 
@@ -38,6 +40,12 @@ _ACCEPTED: Final = OrderStatus.ACCEPTED
 _PARTIALLY_FILLED: Final = OrderStatus.PARTIALLY_FILLED
 _CANCELLING: Final = OrderStatus.CANCELLING
 _SELL: Final = Side.SELL
+_GUARDIAN: Final = Origin.GUARDIAN
+
+ENDED_KEPT: Final = 1000
+"""How many of the orders that ended a running desk knows: as many as its API tells at once."""
+_TOGETHER: Final = 64
+"""So many are forgotten at a time."""
 
 
 class OrderBook:
@@ -47,11 +55,26 @@ class OrderBook:
     the tightest stop, `stops` the newest stop that was armed for it and `first_stops` the price of the first
     one; they forget a symbol when its position is gone or too small to sell.
     `filled_before` tells what an order that is to be replaced had filled when that was written down.
+
+    `keep` is how many of the orders that ended it remembers, the newest (and up to 64 more); None: all.
+    Beyond them it keeps those that are still needed: an entry of a position, the order that an open one
+    replaces, the parts of an algorithm that runs, and those of another desk's, which does not say here when
+    it ends. Of the others only the id stays, in `forgotten`, so that it is never sent again; an
+    execution that still comes in is booked. Like everything else this follows from the events alone.
     """
 
-    def __init__(self, portfolio: Portfolio) -> None:
+    def __init__(self, portfolio: Portfolio, keep: int | None = None) -> None:
         self._portfolio = portfolio
+        self._keep = keep
+        self._forget_at = None if keep is None else keep + _TOGETHER
+        self._ended: deque[str] = deque()
+        self._needed: list[str] = []
+        self._worked: set[str] = set()  # algorithms that are over
         self._orders: dict[str, Order] = {}
+        self.forgotten: dict[str, Origin] = {}
+        """Who asked for the orders that are no longer known, by client id."""
+        self.forgotten_since: datetime | None = None
+        """When the oldest of them was asked for."""
         self.fills: set[str] = set()
         """The ids of every execution that is booked."""
         self.orders = MappingProxyType(self._orders)
@@ -81,6 +104,7 @@ class OrderBook:
             OrderUnknown: self._lost_sight,
             CancelRequested: self._cancelling,
             StopArmed: self._armed,
+            AlgorithmEnded: self._worked_off,
             IntentReduced: self._reduced,
             FillAdopted: self._adopted,
             Reconciled: self._compared,
@@ -107,12 +131,41 @@ class OrderBook:
             self.unknown[client_id] = order
         elif self.unknown:
             self.unknown.pop(client_id, None)
-        if not TRANSITIONS[order.status]:
-            self.open.pop(client_id, None)
+        if (
+            not TRANSITIONS[order.status]
+            and self.open.pop(client_id, None) is not None
+            and self._forget_at is not None
+        ):
+            self._ended.append(client_id)
+            if len(self._ended) >= self._forget_at:
+                self._forget()
+
+    def _forget(self) -> None:
+        """Let go of the orders that ended first, but for those that are needed: these are looked at again."""
+        ended, keep = self._ended, self._keep or 0
+        needed = {order.intent.replaces for order in self.open.values()}
+        needed.update(intent.client_id for intent in (*self.entries.values(), *self.promises.values()))
+        old = [*self._needed, *(ended.popleft() for _ in range(len(ended) - keep))]
+        self._needed = []
+        for client_id in old:
+            intent = self._orders[client_id].intent
+            part = intent.parent and intent.origin is not _GUARDIAN  # whose parent is the entry it protects
+            if client_id in needed or (part and intent.parent not in self._worked):
+                self._needed.append(client_id)
+                continue
+            del self._orders[client_id]
+            self.filled_before.pop(client_id, None)
+            self.forgotten[client_id] = intent.origin
+            if self.forgotten_since is None or intent.created_at < self.forgotten_since:
+                self.forgotten_since = intent.created_at
+        self._forget_at = keep + max(_TOGETHER, len(self._needed) // 8)  # a few looks for each that ends
+
+    def _worked_off(self, event: AlgorithmEnded) -> None:
+        self._worked.add(event.algorithm_id)
 
     def _recorded(self, event: IntentRecorded) -> None:
         client_id = event.intent.client_id
-        if client_id in self._orders:
+        if client_id in self._orders or client_id in self.forgotten:
             raise JournalCorrupt(f"order {client_id} was recorded twice", fix="Run desk journal verify")
         order = Order(event.intent, updated_at=event.at)
         self._orders[client_id] = self.open[client_id] = order
@@ -150,7 +203,12 @@ class OrderBook:
 
     def _filled(self, event: OrderFilled) -> None:
         fill = event.fill
-        order = self._orders.get(fill.client_id) or self._missing(fill.client_id)
+        order = self._orders.get(fill.client_id)
+        if order is None:
+            if fill.client_id not in self.forgotten:
+                self._missing(fill.client_id)
+            self._book_alone(fill)
+            return
         if fill.fill_id in self.fills:
             raise JournalCorrupt(f"fill {fill.fill_id} was booked twice", fix="Run desk journal verify")
         self._portfolio.book(fill)
@@ -181,7 +239,10 @@ class OrderBook:
         self.first_stops.pop(symbol, None)
 
     def _adopted(self, event: FillAdopted) -> None:
-        fill = event.fill
+        self._book_alone(event.fill)
+
+    def _book_alone(self, fill: Fill) -> None:
+        """Book an execution of no order that is known here."""
         if fill.fill_id in self.fills:
             raise JournalCorrupt(f"fill {fill.fill_id} was booked twice", fix="Run desk journal verify")
         self._portfolio.book(fill)

@@ -26,7 +26,7 @@ class OwnIds:
     def take(self) -> tuple[int, str]:
         """The next number and the client id made of it."""
         if self._last is None:  # counted on first use, after the desk was restored
-            orders = self._desk.orders.values()
-            self._last = sum(1 for order in orders if order.intent.origin is self._origin)
+            known = [order.intent.origin for order in self._desk.orders.values()]
+            self._last = known.count(self._origin) + [*self._desk.forgotten.values()].count(self._origin)
         self._last += 1
         return self._last, client_order_id(self._prefix, self._last, 0)

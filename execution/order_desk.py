@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from domain.breakers import ViewsTaken
 from domain.clock import Clock
-from domain.errors import NotFound, StorageError, VenueError
+from domain.errors import ConfigError, NotFound, StorageError, VenueError
 from domain.events import (
     DeskEvent,
     EquityMarked,
@@ -80,11 +80,17 @@ class OrderDesk(Sending):
         The same client id again returns the same order and sends nothing. A refusal, a rejection or an
         unknown outcome is the order's status, not an error. An intent that `replaces` another order is sent
         once that one is certainly over, for what it left unfilled. Raises StorageError when the intent cannot
-        be made durable: then nothing was sent, and the order has expired.
+        be made durable: then nothing was sent, and the order has expired; ConfigError for the id of an order
+        that ended so long ago that nothing else is known of it.
         """
         known = self._find(intent.client_id)
         if known is not None:
             return known
+        if intent.client_id in self._book.forgotten:
+            raise ConfigError(
+                f"order {intent.client_id} was sent before and ended long ago: its id is not used again",
+                fix="Look at it with desk orders --all; a new order needs a new id",
+            )
         if intent.expires_at is not None:
             intent = self._with_date(intent)
         self.record(IntentRecorded(intent, self._clock.now()))

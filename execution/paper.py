@@ -120,19 +120,22 @@ class PaperVenue:
         self,
         orders: Iterable[tuple[Order, datetime | None]],
         balances: Mapping[Currency, Decimal] | None = None,
+        earlier: Iterable[Fill] = (),
     ) -> None:
         """Put back what was open before a restart; call it once the feed stands where it stood.
 
         Each order comes with the close time of the last bar it was matched on, if that is known; the bar of
         its newest fill counts as matched anyway. `balances` is what the ledger says the account holds. Only
         orders that this venue had accepted are put back: the others never reached it, and `lookup` says so.
-        Orders that are over may come along: their fills count for the fee rates, and end their groups.
+        Orders that are over may come along: their fills count for the fee rates, and end their groups. So do
+        for the rates those of orders that are not named any more, `earlier`.
 
         Triggers stand where the bars of the feed's history left them. Where that does not reach back, a
         trailing one stands lower for a sale than it was: it is met later, never earlier.
         """
         if balances is not None:
             self._matching.set_balances(balances)
+        self._matching.remember(earlier)
         grouped: list[tuple[str, Fill]] = []
         for order, last_matched in orders:
             self._matching.remember(order.fills)

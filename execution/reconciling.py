@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal
 
-from domain.errors import ConfigError, LedgerError, NotFound, VenueError
+from domain.errors import ConfigError, LedgerError, NotFound, VenueError, VenueRejected
 from domain.instrument import split_symbol
 from domain.money import ZERO, Currency, Price, Quantity, Symbol
 from domain.orders import Fill, Order, OrderIntent, OrderStatus, Origin
@@ -169,10 +169,12 @@ class Reconciling(Settling):
         strangers: list[Order] = []
         for name, seen in resting.items():
             known = self._find(name)
-            if known is None:
+            if known is None and name in self._book.forgotten:
+                differences.append(await self._revenant(name, "over", ZERO, seen))
+            elif known is None:
                 differences.append(self._stranger(name, seen, strangers))
             elif known.is_terminal:
-                differences.append(await self._revenant(known, seen))
+                differences.append(await self._revenant(name, known.status, known.filled, seen))
             elif wrong := deviations(known.intent, seen):
                 message = f"{self._venue.name} holds {name} as another order: {'; '.join(wrong)}"
                 differences.append(_about_order("frozen", name, seen, known.remaining, message))
@@ -203,12 +205,14 @@ class Reconciling(Settling):
         strangers.append(Order(intent, OrderStatus.ACCEPTED))
         return _about_order("adopted", name, seen, ZERO, message)
 
-    async def _revenant(self, order: Order, seen: VenueOrder) -> Difference:
+    async def _revenant(self, client_id: str, stands: str, filled: Decimal, seen: VenueOrder) -> Difference:
         """Our own order, over in the books and open at the venue: withdrawn, frozen till then."""
-        message = f"{order.client_id} is {order.status} in the books and open at {self._venue.name}"
-        with contextlib.suppress(NotFound):  # gone by itself
-            await self._venue.cancel(order.client_id)
-        return _about_order("frozen", order.client_id, seen, order.filled, message)
+        message = f"{client_id} is {stands} in the books and open at {self._venue.name}"
+        with contextlib.suppress(
+            NotFound, VenueRejected
+        ):  # gone by itself, or frozen until somebody takes it
+            await self._venue.cancel(client_id)
+        return _about_order("frozen", client_id, seen, filled, message)
 
     # -- executions
 
@@ -221,15 +225,16 @@ class Reconciling(Settling):
         first, newest = self._book.known_from, self._book.reconciled
         if first is not None and newest is not None:
             return max(first, newest.fills_until - OVERLAP)
-        orders = self._book.orders.values()
-        return min((order.intent.created_at for order in orders), default=self._clock.now())
+        earliest = [order.intent.created_at for order in self._book.orders.values()]
+        if self._book.forgotten_since is not None:
+            earliest.append(self._book.forgotten_since)
+        return min(earliest, default=self._clock.now())
 
     def _missed(self, fill: Fill) -> Difference | None:
         if fill.fill_id in self._book.fills:
             return None
         what = f"{fill.side.value} {fill.quantity:f} {fill.symbol} at {fill.price:f}"
-        order = self._find(fill.client_id)
-        if order is not None:
+        if fill.client_id in self._book.orders or fill.client_id in self._book.forgotten:
             self._book_fill(fill)
             message = f"{fill.client_id}: {what} had not been reported"
             return _about_fill("explained", fill, fill.quantity, message)

@@ -24,9 +24,9 @@ from domain.events import (
     StopArmed,
 )
 from domain.money import Price, Symbol
-from domain.orders import TERMINAL, Fill, Order, OrderIntent, OrderStatus
+from domain.orders import TERMINAL, Fill, Order, OrderIntent, OrderStatus, Origin
 from domain.ports import Journal
-from execution.book import OrderBook
+from execution.book import ENDED_KEPT, OrderBook
 from execution.facts import FactsSource
 from execution.terms import deviations
 from execution.venue import Capabilities, Closed, Executed, Venue, VenueOrder, VenueReport
@@ -55,7 +55,7 @@ class Settling:
         self._journal = journal
         self._clock = clock
         self._publish = publish
-        self._book = OrderBook(portfolio)
+        self._book = OrderBook(portfolio, ENDED_KEPT)
         self._find = self._book.orders.get
         self._moves = self._book.handlers
         self._append = journal.append
@@ -63,8 +63,13 @@ class Settling:
 
     @property
     def orders(self) -> Mapping[str, Order]:
-        """Every order of the session by client id, oldest first."""
+        """The orders by client id, oldest first: all that are open, and the newest that ended."""
         return self._book.orders
+
+    @property
+    def forgotten(self) -> Mapping[str, Origin]:
+        """The ids of the session's other orders, which ended long ago, and who asked for them."""
+        return self._book.forgotten
 
     def open_orders(self) -> tuple[Order, ...]:
         """Orders that may still fill, those of unknown fate included, oldest first."""
@@ -149,12 +154,20 @@ class Settling:
             return False
         order = self._find(fill.client_id)
         if order is None:
-            self._notice("error", f"{self._venue.name} filled {fill.client_id}, which this desk never sent")
-            return False
+            return self._book_forgotten(fill)
         before = order.filled
         self.record(OrderFilled(fill, self._clock.now()))
         if order.filled == before:
             self._notice("error", f"{fill.client_id} was {order.status} and still filled: {fill.quantity:f}")
+        return True
+
+    def _book_forgotten(self, fill: Fill) -> bool:
+        """Book an execution of an order of which only the id is known; False when not even that is."""
+        if fill.client_id not in self._book.forgotten:
+            self._notice("error", f"{self._venue.name} filled {fill.client_id}, which this desk never sent")
+            return False
+        self.record(OrderFilled(fill, self._clock.now()))
+        self._notice("error", f"{fill.client_id} ended long ago and still filled: {fill.quantity:f}")
         return True
 
     async def _look_up(self, order: Order, *, still_open: bool = False) -> tuple[Fill, ...]:

@@ -2,7 +2,8 @@
 
 A desk that cannot sit still trades four coins through the gate while the market moves by some 10 % a day;
 orders get lost on the way there and on the way back, outages, streams and clocks go wrong by a seeded plan.
-`python -m tests.unit.app.venue_soak binance 24` runs a day in some minutes and prints its figures.
+`python -m tests.unit.app.venue_soak binance 24` runs a day in some minutes and prints its figures; it ends
+with code 1 and says why when one of them is not as it has to be.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from app.history import fold
 from app.venue_run import LOOK as OWN_LOOK
 from app.venue_run import VenueRun
 from app.venue_world import protection_bound
@@ -46,6 +48,8 @@ _KEPT = 200
 """How many ended orders and trades of a market the exchange remembers: its memory is not the desk's."""
 _PEACE = 120
 """Looks without trouble at the end."""
+GROWTH = 0.05
+"""By what fraction memory may grow from the end of hour 2 on; in less than 3 hours that says nothing."""
 
 SECTIONS: dict[str, dict[str, Any]] = {
     "session": {"symbols": SYMBOLS, "timeframe": "1m", "decide_every": 3},
@@ -123,6 +127,22 @@ class Soak:
     def growth(self) -> float:
         """Of the memory, from the end of hour 2 to the end, as a fraction."""
         return self.resident[-1] / self.resident[1] - 1
+
+    def problems(self) -> list[str]:
+        """What is not as it has to be, in whole sentences; empty when all is well."""
+        told = [f"not explained: {each}" for each in self.unexplained]
+        told += [f"books and venue differ: {each}" for each in self.differences]
+        told += [f"fate not known at the end: {each}" for each in self.hanging]
+        told += [f"a gap in protection beyond the bound: {each}" for each in self.late]
+        if self.bare > BOUND.total_seconds():
+            told.append(f"without its stop for {self.bare:.0f} s, more than {BOUND.total_seconds():.0f} s")
+        if not self.fills:
+            told.append("nothing was traded")
+        if not self.unknown:
+            told.append("no order was ever of unknown fate: nothing was tried")
+        if len(self.resident) > 2 and not self.growth < GROWTH:
+            told.append(f"memory grew by {self.growth:.1%}, the bound is {GROWTH:.0%}")
+        return told
 
     def __str__(self) -> str:
         names = (f"{name:>12}: {getattr(self, name)}" for name in self.__dataclass_fields__)
@@ -264,7 +284,7 @@ def _count(stage: WireStage, run: VenueRun, trouble: Trouble, told: Soak) -> Non
                 told.unexplained += [each.message for each in differences if each.verdict != "explained"]
             case _:
                 continue
-    for order in run.desk.orders.orders.values():
+    for order in fold(stage.events()).sessions[-1].book.orders.values():  # the desk forgets old ones
         told.orders[f"{order.intent.order_type.value} {order.status.value}"] += 1
         if order.status in (OrderStatus.UNKNOWN, OrderStatus.SUBMITTING, OrderStatus.CANCELLING):
             told.hanging.append(f"{order.client_id}: {order.status}, {order.note}")
@@ -279,7 +299,11 @@ def main() -> None:
     venue, hours = sys.argv[1], float(sys.argv[2])
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 3
     with tempfile.TemporaryDirectory() as home:
-        print(asyncio.run(soak(venue, hours, seed=seed, home=Path(home))))
+        told = asyncio.run(soak(venue, hours, seed=seed, home=Path(home)))
+    print(told)
+    if problems := told.problems():
+        print("\n".join(problems), file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

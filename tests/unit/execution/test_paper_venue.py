@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -191,6 +192,23 @@ async def test_after_a_restart_a_bar_that_is_run_again_fills_nothing_twice() -> 
     await again.poll()
     assert core_again.balances[COIN] == 13
     assert core_again.free(USDT) == core_again.balances[USDT]
+
+
+async def test_what_forgotten_orders_traded_counts_for_the_rates_of_the_days_after() -> None:
+    """Like the fills of orders that are put back, whatever order they belonged to."""
+    venue, feed, core = stage()
+    intent = order("a", Side.BUY, "3")
+    await venue.place(approve(intent))
+    feed.advance()
+    reports = await venue.poll()
+    fills = [each.fill for each in reports if isinstance(each, Executed)]
+
+    again, _, core_again = stage()
+    again.restore([], core.balances, fills)
+    tomorrow = (START + HOUR).date() + timedelta(days=1)
+    assert (
+        core_again._till.turnover.of_month(tomorrow) == sum(each.price * each.quantity for each in fills) > 0
+    )
 
 
 async def test_the_bar_named_as_matched_is_not_matched_again() -> None:
