@@ -204,7 +204,8 @@ class Life:
         intent, last = kept.intent, self.feed.last[kept.intent.symbol]
         left = intent.quantity - kept.filled
         if intent.side is Side.SELL:
-            left = min(left, held(self.venue._fills())[intent.symbol])
+            known = min(held(fills)[intent.symbol] for fills in (self.venue._fills(), self.portfolio.fills()))
+            left = min(left, known)
         part = INSTRUMENTS[intent.symbol].quantity(left * (D(1) if a < 6 else D(a) / 20))
         if part > 0:
             price = intent.limit_price or intent.trigger_price or round(last * D(1000 + a % 3) / 1000, 2)
