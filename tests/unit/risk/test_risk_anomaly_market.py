@@ -290,3 +290,21 @@ def test_a_stable_coin_below_its_peg_is_its_own_fault_above_it_that_of_the_quote
 def test_what_has_no_peg_is_never_off_it() -> None:
     assert Tape().calm().sensor.off_peg() is None
     assert not Tape(Symbol("USDT/EUR")).sensor.pegged
+
+
+def test_half_a_week_of_moves_and_of_spreads_is_enough() -> None:
+    """Whenever the session began: the first aligned bar with 84 of them, and none before it."""
+    moves, spreads = set(), set()
+    for offset in range(10):
+        tape = Tape()
+        tape.at += offset * HOUR
+        moves.add(next(bar for bar in range(1, 200) if "volatility_spike" in tape.bar(100.0)))
+        tape = Tape()
+        tape.at += offset * HOUR
+        for bar in range(1, 200):
+            if tape.sensor.spread(quote("99.95", "100.05"))[1] > 0.11:
+                spreads.add(bar)
+                break
+            tape.bar(100.0)
+    assert moves == set(range(90, 100))
+    assert spreads == set(range(85, 95))
