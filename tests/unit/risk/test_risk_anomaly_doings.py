@@ -281,3 +281,13 @@ def test_a_model_without_a_view_gave_no_answer() -> None:
             [],
             [("strategy_errors", "market_analyst:model", 0.0, "")],
         )
+
+
+@pytest.mark.parametrize(("share", "on"), [(0.9, True), (0.91, False)])
+def test_as_many_same_answers_as_the_limit_are_an_alert(share: float, on: bool) -> None:
+    one = Doings(replace(POLICY, same_answers=share), PaperBooks((BTC,), cost_fraction=0.0))
+    alerts: list[object] = []
+    for cycle in range(1, 11):
+        stances = {"market_analyst:model": {BTC: 0.1 if cycle == 1 else 0.5}}
+        alerts += feed(one, views(stances, cycle=cycle))
+    assert [alert.on for alert in alerts if isinstance(alert, Alert)][-1] is on
