@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from memory.records import Records
 
 _DECISIONS_SHOWN = 200
+_REFUSED_KEPT = 1_000
+_CURVE_KEPT = 20_000
+"""Points of the equity curve; beyond them every second one of the older half is left out."""
 
 
 class LiveDesk:
@@ -76,11 +79,15 @@ class LiveDesk:
         match event:
             case EquityMarked():
                 self._curve.append((event.at, event.equity, event.cash))
+                if len(self._curve) > _CURVE_KEPT:
+                    del self._curve[1 : _CURVE_KEPT // 2 : 2]
                 self._started_at = self._started_at or event.at
             case CycleRecorded():
                 self._hashes[event.cycle_id] = event.record_hash
             case IntentRefused():
                 self._vetoed[event.intent.client_id] = event
+                if len(self._vetoed) > _REFUSED_KEPT:
+                    del self._vetoed[next(iter(self._vetoed))]
             case LimitsDeclared() | LimitsChanged():
                 self._limits.append(entry_view(event))
             case BreakerChanged():

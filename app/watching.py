@@ -25,6 +25,7 @@ from domain.events import (
     EquityMarked,
     EventSink,
     IntentRecorded,
+    IntentRefused,
     Notice,
     OrderAccepted,
     OrderClosed,
@@ -34,7 +35,7 @@ from domain.events import (
 )
 from domain.money import Symbol
 from domain.ports import Journal
-from domain.reconciliation import Reconciled
+from domain.reconciliation import IntentReduced, Reconciled
 from risk.anomalies.account import EquitySensor
 from risk.anomalies.doings import Alert, Doings, DoingsPolicy, Seen
 from risk.anomalies.market import MarketSensor
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 _HEARD: Final = frozenset(
     (
         IntentRecorded,
+        IntentReduced,
+        IntentRefused,
         OrderSubmitted,
         OrderAccepted,
         OrderUnknown,

@@ -16,6 +16,7 @@ from domain.breakers import ViewsTaken
 from domain.events import (
     DeskEvent,
     IntentRecorded,
+    IntentRefused,
     OrderAccepted,
     OrderClosed,
     OrderFilled,
@@ -24,7 +25,7 @@ from domain.events import (
 )
 from domain.money import ZERO
 from domain.orders import Fill, OrderStatus, Side
-from domain.reconciliation import Reconciled
+from domain.reconciliation import IntentReduced, Reconciled
 from risk.anomalies.account import AnswerTimes, RecentCount, Share
 from risk.anomalies.detectors import LevelShift, Outlier, Sameness
 from risk.anomalies.paper_books import PaperBooks
@@ -95,10 +96,8 @@ class Doings:
     def take(self, event: DeskEvent) -> Iterator[Seen | Alert]:
         """Take in one event; what is measured with each occurrence rather than once a bar."""
         match event:
-            case IntentRecorded(intent=intent):
-                self._expected[intent.client_id] = _Expected(
-                    intent.side, intent.trigger_price, intent.limit_price is None, intent.quantity
-                )
+            case IntentRecorded() | IntentReduced() | IntentRefused():
+                self._expect(event)
             case OrderSubmitted():
                 self._submitted += 1
                 self._answers.sent(event.client_id, event.at)
@@ -146,6 +145,20 @@ class Doings:
         self.answered = self.filled = False
         if "slippage" in opened:
             self._slippage.restart()
+
+    def _expect(self, event: IntentRecorded | IntentReduced | IntentRefused) -> None:
+        """Fills of so much, until they are there; of what is refused none."""
+        if isinstance(event, IntentReduced):
+            if event.client_id in self._expected:
+                self._expected[event.client_id].left = event.quantity
+            return
+        intent = event.intent
+        if isinstance(event, IntentRefused):
+            self._expected.pop(intent.client_id, None)
+            return
+        self._expected[intent.client_id] = _Expected(
+            intent.side, intent.trigger_price, intent.limit_price is None, intent.quantity
+        )
 
     def _fill(self, fill: Fill) -> None:
         expected = self._expected.get(fill.client_id)

@@ -13,6 +13,7 @@ from domain.breakers import ViewsTaken
 from domain.events import (
     DeskEvent,
     IntentRecorded,
+    IntentRefused,
     OrderAccepted,
     OrderClosed,
     OrderFilled,
@@ -21,7 +22,7 @@ from domain.events import (
 )
 from domain.money import Currency, Money, Price, Quantity, Symbol
 from domain.orders import Fill, OrderIntent, OrderType, Origin, Side
-from domain.reconciliation import Reconciled
+from domain.reconciliation import IntentReduced, Reconciled
 from risk.anomalies.doings import Alert, Doings, DoingsPolicy
 from risk.anomalies.paper_books import PaperBooks
 
@@ -213,6 +214,21 @@ def test_an_order_that_ended_is_forgotten() -> None:
     )
     feed(one, fill("200"))
     assert not one.filled
+
+
+def test_an_order_that_the_gate_made_smaller_is_full_sooner_and_one_it_refused_is_forgotten() -> None:
+    """Nothing more is expected of either: what was remembered would never be asked for again."""
+    one = doings()
+    smaller = IntentReduced(INTENT.client_id, BTC, Quantity(Decimal(1)), "clipped", START)
+    feed(one, IntentRecorded(INTENT, START), smaller, submitted(), fill("100", quantity="0.5"))
+    assert one._expected[INTENT.client_id].left == Decimal("0.5")
+    feed(one, fill("100", quantity="0.5", number=2))
+    assert not one._expected
+    other = replace(INTENT, client_id="s-000002-00")
+    feed(one, IntentRecorded(other, START), IntentRefused(other, 2, (), START, ""))
+    assert not one._expected
+    feed(one, smaller)
+    assert not one._expected, "an order that is over"
 
 
 def test_the_sum_begins_anew_when_its_breaker_opened() -> None:
