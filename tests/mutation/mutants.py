@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import gc
 import sys
 import types
 from collections.abc import Iterator
@@ -176,13 +177,13 @@ def _is_limit(node: ast.Attribute) -> bool:
 def _swap(module: types.ModuleType, function: str, code: types.CodeType) -> bool:
     """Give every live function of that name the code that was just made."""
     made: types.CodeType | None = code
-    for part in function.split("."):
-        if part == "<locals>":
-            return False  # made anew at every call of what is around it
+    for part in function.replace(".<locals>", "").split("."):
         inner = next((c for c in (made.co_consts if made else ()) if _named(c, part)), None)
         if inner is None:
             return False
         made = inner
+    if made is not None and "<locals>" in function:
+        return _swap_inner(made)
     held: object = module
     for part in function.split("."):
         held = vars(held).get(part) if hasattr(held, "__dict__") else None
@@ -191,6 +192,22 @@ def _swap(module: types.ModuleType, function: str, code: types.CodeType) -> bool
         return False
     live.__code__ = made
     return True
+
+
+def _swap_inner(made: types.CodeType) -> bool:
+    """Give that code to every function that was made within another one and is still in use."""
+    gc.unfreeze()
+    live = [
+        each
+        for each in gc.get_objects()
+        if isinstance(each, types.FunctionType)
+        and each.__code__.co_qualname == made.co_qualname
+        and each.__code__.co_filename == made.co_filename
+        and each.__code__.co_freevars == made.co_freevars
+    ]
+    for each in live:
+        each.__code__ = made
+    return bool(live)
 
 
 def _named(value: object, name: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from domain.errors import ConfigError
 from domain.money import Symbol
-from risk.limit_kinds import LONGEST_SECONDS, text_of
+from risk.limit_kinds import LONGEST_SECONDS, _decimal, _whole, text_of
 from risk.limits import DEFAULTS, RiskLimits
 from risk.windows import ALWAYS, Blackout, TradingHours
 
@@ -326,3 +326,15 @@ def test_several_windows_are_told_as_they_are_written() -> None:
     hours = RiskLimits.from_mapping({"trading_hours_utc": ["sat 10:00-12:00", "mon-fri 08:00-20:00"]})
     assert text_of(hours.trading_hours_utc) == "mon-fri 08:00-20:00, sat 10:00-12:00"
     assert text_of(()) == "none"
+
+
+def test_a_range_is_told_with_the_ends_it_has() -> None:
+    for check, wanted in (
+        (_decimal(Decimal(0), Decimal(1)), "a number above 0 and at most 1"),
+        (_decimal(Decimal(1), None, low_allowed=True), "a number at least 1"),
+        (_whole(1, 9), "a whole number of at least 1 and at most 9"),
+        (_whole(1, None), "a whole number of at least 1"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            check("max_it", "text")
+        assert error.value.fix == f"Write {wanted}"
