@@ -128,7 +128,7 @@ class Broken:
 def test_a_strategy_that_fails_abstains_on_record() -> None:
     broken: Strategy = Broken()
     said = consult(broken, view({}))
-    assert said == Abstention("broken", BTC, "ZeroDivisionError: nothing to divide")
+    assert said == Abstention("broken", BTC, "ZeroDivisionError: nothing to divide", failed=True)
 
 
 def test_stale_data_is_no_ground_for_an_opinion() -> None:
