@@ -1,7 +1,8 @@
 """The gate's facts about the book: correlations, the variance of what is held, what scenarios would cost.
 
-How assets move together is worked out four times a day, at 0, 6, 12 and 18 o'clock UTC, and only when an entry
-asks: a decay of 0.94 a day changes little in less. What is held is put in again when a fill or a mark changed it.
+How assets move together is worked out four times a day, at 0, 6, 12 and 18 o'clock UTC, and only when an
+entry asks: a decay of 0.94 a day changes little in less. What is held is put in again when a fill or a mark
+changed it.
 """
 
 from __future__ import annotations
