@@ -1,4 +1,4 @@
-"""What an order cost in fees: a sum for each currency, and none across them."""
+"""What an order cost in fees: a sum for each currency, none across them; and the rates after a restart."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from decimal import Decimal
 
 import pytest
 
+from app.bootstrap import PaperWorld
+from app.settings import Settings
 from app.viewing import order_view
 from domain.money import Currency, Money, Price, Quantity, Symbol
 from domain.orders import Fill, Order, OrderIntent, OrderStatus, OrderType, Side
+from execution.paper import PaperVenue
+from portfolio.portfolio import Portfolio
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 BTC, USDT, GT = Currency("BTC"), Currency("USDT"), Currency("GT")
@@ -61,3 +65,17 @@ def test_fees_are_summed_by_currency(fees: tuple[Money, ...], told: dict[str, st
     order = bought(*fees)
     assert order.fees == {Currency(name): Decimal(amount) for name, amount in told.items()}
     assert order_view(order).model_dump(mode="json")["fees"] == told
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "forgotten"])
+def test_what_was_traded_before_a_restart_counts_for_the_rates_once(known: bool) -> None:
+    """Whether or not the desk still knows the order it belonged to."""
+    world = PaperWorld(Settings())
+    portfolio = Portfolio(Money(Decimal(100_000), USDT), world.feed.instruments)
+    venue = world.venue(portfolio)
+    assert isinstance(venue, PaperVenue)
+    order = bought(Money(Decimal(3), USDT))
+    for fill in order.fills:
+        portfolio.book(fill)
+    world.put_back([order] if known else [], AT, portfolio)
+    assert venue._matching._till.turnover.of_month(AT.date() + timedelta(days=1)) == 40_000
