@@ -206,11 +206,12 @@ class Reconciling(Settling):
         return _about_order("adopted", name, seen, ZERO, message)
 
     async def _revenant(self, client_id: str, stands: str, filled: Decimal, seen: VenueOrder) -> Difference:
-        """Our own order, over in the books and open at the venue: withdrawn, frozen till then."""
+        """Our own order, over in the books and open at the venue: withdrawn, frozen till then.
+
+        It may have gone by itself; one that the venue does not let go stays frozen.
+        """
         message = f"{client_id} is {stands} in the books and open at {self._venue.name}"
-        with contextlib.suppress(
-            NotFound, VenueRejected
-        ):  # gone by itself, or frozen until somebody takes it
+        with contextlib.suppress(NotFound, VenueRejected):
             await self._venue.cancel(client_id)
         return _about_order("frozen", client_id, seen, filled, message)
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from domain.algorithms import AlgorithmPlan, Method, Slice
-from domain.errors import ConfigError, JournalCorrupt, NotFound
+from domain.errors import ConfigError, JournalCorrupt, NotFound, VenueRejected
 from domain.events import (
     AlgorithmEnded,
     DeskEvent,
@@ -372,6 +372,22 @@ async def test_a_forgotten_order_that_is_open_at_the_venue_is_withdrawn_and_free
 
 
 @pytest.mark.usefixtures("few")
+async def test_one_that_the_venue_does_not_withdraw_stays_frozen_and_the_comparison_goes_on() -> None:
+    class Stubborn(ScriptedVenue):
+        async def cancel(self, client_id: str) -> None:
+            raise VenueRejected(f"{client_id} is not an order of this process")
+
+    w = world(venue=Stubborn())
+    await expired(w, 0, 1, 2)
+    scripted(w).rest(replace(intent(0, quantity="0.01", limit="30000"), symbol=ETH))
+    for _ in range(2):
+        (said, *_) = await w.desk.reconcile()
+        assert said == f"{name(0)} is over in the books and open at scripted"
+    assert w.events(Reconciled)[-1].frozen == {ETH: said}
+    assert [notice.message for notice in w.events(Notice)] == [said], "said once, and nothing else is wrong"
+
+
+@pytest.mark.usefixtures("few")
 async def test_a_first_comparison_asks_back_to_the_first_order_forgotten_or_not() -> None:
     w = world()
     await expired(w, 0)
@@ -380,6 +396,19 @@ async def test_a_first_comparison_asks_back_to_the_first_order_forgotten_or_not(
     await expired(w, 1, 2, 3)
     assert min(order.intent.created_at for order in w.desk.orders.values()) > START
     assert w.desk._fills_since() == START
+
+
+def test_an_execution_that_comes_before_its_order_is_forgotten_ends_it_no_second_time() -> None:
+    book = books(1)
+    early = sell(0, "0.5")
+    bought(book, intent(1, quantity="0.5"))
+    told(book, early)
+    book.apply(OrderFilled(execution(early, 1), START))
+    assert book._ended.count(early.client_id) == 1
+    assert early.client_id in book.orders
+    for leg in range(2, 140):
+        told(book, intent(leg))
+    assert early.client_id in book.forgotten
 
 
 def test_an_execution_that_sells_a_position_out_ends_its_promises_too() -> None:
