@@ -22,15 +22,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from app.running import spare_the_collector
-from bench.bench_desk import Bare, Tape
+from bench.bench_desk import MINUTE, Bare, Tape
 from bench.bench_wire import KEY, SECRET, request
 from bench.result import Context, Result, alone
 from domain.clock import LiveClock, to_ns
 from domain.errors import GateError
 from domain.events import DeskEvent, IntentRecorded
 from domain.halt import HaltState
-from domain.market import Quote
+from domain.market import Candle, Quote, Timeframe
 from domain.money import Currency, Money, Price, Quantity, Symbol
 from domain.orders import OrderIntent, OrderStatus, OrderType, Side, client_order_id
 from execution.exchanges.connect import Connection, Credentials, close, rest_client
@@ -38,6 +40,7 @@ from execution.exchanges.profiles import PROFILES
 from execution.exchanges.venue import open_venue
 from execution.facts import FactsSource, no_breakers
 from execution.order_desk import OrderDesk
+from market.bars import Bars
 from memory.codec import encode
 from memory.journal import SqliteJournal
 from portfolio.portfolio import Portfolio
@@ -51,7 +54,13 @@ ORDERS = 600
 WARM_UP = 60
 GOAL_MS = 0.5
 LIMITS = RiskLimits.from_mapping(
-    {**DEFAULTS, "allowed_symbols": [BTC], "max_orders_per_window_count": 10_000, "require_stop": False}
+    {
+        **DEFAULTS,
+        "allowed_symbols": [BTC],
+        "max_orders_per_window_count": 10_000,
+        "duplicate_window_seconds": 0,  # the same order again and again is what is measured
+        "require_stop": False,
+    }
 )
 _QUANTITY = Quantity(Decimal("0.001"))
 
@@ -61,8 +70,21 @@ class _Standing(Tape):
 
     def __init__(self, price: str, clock: LiveClock) -> None:
         super().__init__(1)
-        last = Price(Decimal(price))
-        self._clock, self._quote = clock, Quote(BTC, last, last, last, clock.now())
+        last, now = Price(Decimal(price)), clock.now()
+        self._clock, self._quote = clock, Quote(BTC, last, last, last, now)
+        newest = now.replace(second=0, microsecond=0)
+        closes = to_ns(newest) - 60_000_000_000 * np.arange(2_879, -1, -1, dtype=np.int64)
+        still, much = np.full(2_880, float(price)), np.full(2_880, 1e6)
+        self._still = Bars(
+            BTC, Timeframe.M1, closes - 60_000_000_000, closes, still, still, still, still, much
+        )
+        self._newest = Candle(
+            BTC, Timeframe.M1, newest - MINUTE, newest, last, last, last, last, Quantity(Decimal(50))
+        )
+        self.now = newest
+
+    def candle(self, symbol: Symbol) -> Candle | None:
+        return self._newest
 
     def refresh(self) -> None:
         self._quote = replace(self._quote, as_of=self._clock.now())
