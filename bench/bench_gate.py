@@ -40,7 +40,6 @@ from risk.stress.scenarios import SCENARIOS
 BATCH = 200
 BATCHES = 200
 GOAL_REVIEW_US = 15.0
-GOAL_ALONE_US = 8.0
 GOAL_BOOK_US = 5.0
 GOAL_MARK_US = 3.0
 GOAL_FLAT = 1.2
@@ -212,7 +211,7 @@ def run(context: Context | None = None) -> list[Result]:
     book, growth = book_us()
     return [
         alone("gate", review_us(facts()), "us", at_most=GOAL_REVIEW_US),
-        alone("gate_alone", review_us(alone_facts()), "us", at_most=GOAL_ALONE_US),
+        alone("gate_alone", review_us(alone_facts()), "us", at_most=GOAL_REVIEW_US),
         alone("gate_refusal", refuse_us(), "us"),
         alone("gate_book", book, "us", at_most=GOAL_BOOK_US),
         alone("gate_book_growth", growth, "x", at_most=GOAL_FLAT),
