@@ -12,7 +12,7 @@ from memory.journal import SqliteJournal
 from tests.unit.app.rehearsing import SECRET, desk_process, exchange
 
 SPEED = 200
-_MOST = 6
+_MOST = 8
 
 
 @pytest.mark.parametrize("venue", ["binance", "gate"])
