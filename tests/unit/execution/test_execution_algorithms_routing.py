@@ -18,7 +18,7 @@ from execution.algorithms.router import VenueOffer
 from execution.algorithms.worker import AlgorithmWorker
 from execution.order_desk import OrderDesk
 from execution.scripted import ScriptedVenue
-from tests.faults.world import BTC, INSTRUMENTS, START, world
+from tests.faults.world import BTC, INSTRUMENTS, START, World, world
 from tests.unit.execution.algorithm_stage import MINUTE, ROOMY, parent
 
 COIN = INSTRUMENTS[BTC]
@@ -55,6 +55,16 @@ class Other:
         raise AssertionError(f"{intent.client_id} was never lost")
 
 
+def worker_of(near: World) -> AlgorithmWorker:
+    return AlgorithmWorker(
+        near.desk,
+        near.clock,
+        quote=near.feed.quote,
+        instruments=INSTRUMENTS,
+        halt=lambda: HaltState.ACTIVE,
+    )
+
+
 async def test_a_routed_order_goes_to_every_venue_it_is_split_over() -> None:
     near, far = world(limits=ROOMY), world(limits=ROOMY, venue=ScriptedVenue())
     told = (
@@ -70,13 +80,7 @@ async def test_a_routed_order_goes_to_every_venue_it_is_split_over() -> None:
         return told[0]
 
     other = Other(far.desk, told[1])
-    worker = AlgorithmWorker(
-        near.desk,
-        near.clock,
-        quote=near.feed.quote,
-        instruments=INSTRUMENTS,
-        halt=lambda: HaltState.ACTIVE,
-    )
+    worker = worker_of(near)
     worker.route_over({"far": other}, own)
     worker.start(routed(parent(), start=START, end=START + HOUR, interval=MINUTE))
     await worker.tick()
@@ -99,13 +103,7 @@ async def test_nothing_new_is_routed_while_a_desk_does_not_tell_what_it_has() ->
         return replace(offer, venue="near", levels=(replace(level, price=Price(PRICE + 50)),))
 
     other = Other(far.desk, offer)
-    worker = AlgorithmWorker(
-        near.desk,
-        near.clock,
-        quote=near.feed.quote,
-        instruments=INSTRUMENTS,
-        halt=lambda: HaltState.ACTIVE,
-    )
+    worker = worker_of(near)
     worker.route_over({"far": other}, own)
     worker.start(routed(parent(), start=START, end=START + HOUR, interval=MINUTE))
     other.down = True
@@ -118,13 +116,7 @@ async def test_nothing_new_is_routed_while_a_desk_does_not_tell_what_it_has() ->
     await worker.tick()
     assert [order.intent.quantity for order in far.desk.orders.values()] == [Decimal(1)]
 
-    again = AlgorithmWorker(
-        near.desk,
-        near.clock,
-        quote=near.feed.quote,
-        instruments=INSTRUMENTS,
-        halt=lambda: HaltState.ACTIVE,
-    )
+    again = worker_of(near)
     again.route_over({}, own)  # after a restart that other desk is not named any more
     again.restore(near.seen)
     near.clock.set(START + MINUTE)
