@@ -25,7 +25,6 @@ from domain.events import (
 from domain.money import ZERO, Quantity
 from domain.orders import Fill, Order, OrderIntent, OrderStatus, Side, TimeInForce
 from domain.ports import Journal
-from domain.reconciliation import IntentReduced
 from domain.verdicts import Breach
 from execution.facts import FactsSource
 from execution.patience import AGAIN, Patience, Then, at_market, due
@@ -261,12 +260,7 @@ class OrderDesk(Sending):
             return
         if meanwhile:
             left, why = Quantity(quantity - meanwhile), f"{old.client_id} filled {meanwhile:f} meanwhile"
-            self.record(IntentReduced(client_id, order.intent.symbol, left, why, self._clock.now()))
-            try:
-                self._journal.commit()
-            except StorageError as error:
-                self._close(order, OrderStatus.EXPIRED, f"not written down, not sent: {error.message}")
-                raise
+            self._shrink(order, left, why, self._clock.now())
         verdict, quote = self._review(order)
         if isinstance(verdict, Refused):
             refused = IntentRefused(order.intent, 2, verdict.breaches, verdict.at, self._limits.hash)

@@ -15,6 +15,7 @@ from domain.clock import Clock
 from domain.errors import NotFound, StorageError, VenueDown, VenueRejected
 from domain.events import CancelRequested, EventSink, OrderAccepted, OrderSubmitted
 from domain.market import Quote
+from domain.money import Quantity
 from domain.orders import Order, OrderIntent, OrderStatus, OrderType, TimeInForce
 from domain.ports import Journal
 from domain.reconciliation import IntentReduced
@@ -153,8 +154,12 @@ class Sending(Reconciling):
 
     def _clip(self, order: Order, approved: ApprovedOrder) -> None:
         """Write down what the gate left of the order. StorageError when it cannot: nothing is sent."""
-        intent, why = approved.intent, "; ".join(str(clip) for clip in approved.clips)
-        self.record(IntentReduced(intent.client_id, intent.symbol, intent.quantity, why, approved.at))
+        why = "; ".join(str(clip) for clip in approved.clips)
+        self._shrink(order, approved.intent.quantity, why, approved.at)
+
+    def _shrink(self, order: Order, quantity: Quantity, why: str, at: datetime) -> None:
+        """Make an order smaller before it is sent, durably. StorageError: then it is over, and not sent."""
+        self.record(IntentReduced(order.client_id, order.intent.symbol, quantity, why, at))
         try:
             self._journal.commit()
         except StorageError as error:
