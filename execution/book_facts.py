@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
+from operator import mul
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,9 @@ from risk.stress.scenarios import SCENARIOS, Scenario
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _HOURS: Final = 6
 _SPAN: Final = timedelta(hours=_HOURS)
+_FEW: Final = 8
+"""A session of so many symbols is weighed without numpy: for so few numbers, and after the desk has waited for
+a venue, calling it costs more than they do."""
 _rounded: Final = Context(prec=15).create_decimal_from_float
 """A float as a Decimal of 15 digits: more would be noise, and slow to count with."""
 
@@ -35,9 +39,10 @@ class BookSource:
         self._place = {symbol: place for place, symbol in enumerate(feed.symbols)}
         assets = [feed.instruments[symbol].base for symbol in feed.symbols]
         scenarios = telling(SCENARIOS, assets)
-        self._falls = np.array(
-            [[-float(scenario.shock(asset)) for asset in assets] for scenario in scenarios]
-        )
+        self._falls = [[-float(scenario.shock(asset)) for asset in assets] for scenario in scenarios]
+        self._shocks = np.array(self._falls)
+        self._few = len(assets) <= _FEW
+        self._covariance: list[list[float]] = []
         self._scenarios = {
             symbol: tuple(_scenario(each, asset, assets) for each in scenarios)
             for symbol, asset in zip(feed.symbols, assets, strict=True)
@@ -84,6 +89,7 @@ class BookSource:
         limit = bars_needed(feed.timeframe.seconds)
         self._moves = comovement([feed.history(symbol, since, limit) for symbol in feed.symbols])
         self._worst = _rounded(float(self._moves.deviations.max()))
+        self._covariance = self._moves.covariance.tolist()
         self._related.clear()
         self._since, self._until = since, since + _SPAN
 
@@ -101,11 +107,16 @@ class BookSource:
         if not positions:
             self._variance, self._with_book, self._losses = ZERO, None, self._no_losses
             return
-        held = np.array(values)
-        with_book = self._moves.covariance @ held
-        self._with_book = with_book.tolist()
-        self._variance = _rounded(float(held @ with_book))
-        self._losses = tuple(map(_rounded, (self._falls @ held).tolist()))
+        if self._few:
+            self._with_book, losses = _times(self._covariance, values), _times(self._falls, values)
+            variance = sum(map(mul, values, self._with_book))
+        else:
+            held = np.array(values)
+            with_book = self._moves.covariance @ held
+            self._with_book, losses = with_book.tolist(), (self._shocks @ held).tolist()
+            variance = float(held @ with_book)
+        self._variance = _rounded(variance)
+        self._losses = tuple(map(_rounded, losses))
 
     def _relate(self, symbol: Symbol) -> tuple[Mapping[Symbol, Decimal], Decimal]:
         """The correlations of a symbol with the others, and its variance."""
@@ -117,6 +128,11 @@ class BookSource:
             variance = _rounded(float(self._moves.covariance[place, place]))
             related = self._related[symbol] = (correlations, variance)
         return related
+
+
+def _times(rows: Iterable[Sequence[float]], values: Sequence[float]) -> list[float]:
+    """A matrix times a vector."""
+    return [sum(map(mul, row, values)) for row in rows]
 
 
 def telling(scenarios: Iterable[Scenario], assets: Sequence[str]) -> tuple[Scenario, ...]:

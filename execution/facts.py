@@ -137,7 +137,7 @@ class FactsSource:
         if not entry:
             return RiskFacts(
                 self._halt(),
-                self._account_facts(),
+                self._account_facts(self._portfolio.version),
                 feed.instruments.get(symbol),
                 quote,
                 self._open_orders(open_orders) if open_orders else (),
@@ -147,7 +147,9 @@ class FactsSource:
         if market is None or book is None:
             market = self._market = MarketSource(feed)
             book = self._book = BookSource(feed)
-        account = self._account_facts()
+        version = self._portfolio.version
+        account = self._account_facts(version)
+        breakers = self._breakers
         return RiskFacts(
             self._halt(),
             account,
@@ -156,11 +158,11 @@ class FactsSource:
             self._open_orders(open_orders) if open_orders else (),
             self.recent_orders(now),
             market.facts(symbol, quote, now, self._news),
-            self._loss_facts(),
+            self._loss_facts(version),
             book.facts(symbol, account.positions, now),
             self._recent_intents(symbol, now),
             self._health,
-            None if self._breakers is None else self._breakers(symbol),
+            None if breakers is None else breakers(symbol),
         )
 
     def _recent_intents(self, symbol: Symbol, now: datetime) -> tuple[IntentFacts, ...] | None:
@@ -179,10 +181,9 @@ class FactsSource:
             found.append(IntentFacts(intent.client_id, intent.side, intent.quantity, intent.parent, at))
         return tuple(found)
 
-    def _loss_facts(self) -> LossFacts:
+    def _loss_facts(self, version: int) -> LossFacts:
         """What was lost, as of the newest fill and mark."""
         portfolio, losses = self._portfolio, self._losses
-        version = portfolio.version
         if losses is None or version != self._losses_version:
             self._losses_version = version
             fills = portfolio.fills(self._lost_fills)
@@ -197,17 +198,17 @@ class FactsSource:
             )
         return losses
 
-    def _account_facts(self) -> AccountFacts:
+    def _account_facts(self, version: int) -> AccountFacts:
         """The account as it stands; made anew whenever anything in it has changed."""
         portfolio, account = self._portfolio, self._account
-        version = portfolio.version
         if account is None or version != self._account_version:
             self._account_version = version
+            equity, day_start, peak = portfolio.standing()
             account = self._account = AccountFacts(
                 portfolio.capital.currency,
-                portfolio.equity,
-                portfolio.day_start_equity,
-                portfolio.peak_equity,
+                equity,
+                day_start,
+                peak,
                 portfolio.balances(),
                 self._positions({} if account is None else account.positions),
             )

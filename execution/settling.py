@@ -122,12 +122,14 @@ class Settling:
 
     def record(self, event: DeskEvent) -> None:
         """Journal an event that concerns orders or stops (in the open batch) and tell the listeners."""
-        handler = self._moves.get(event.__class__)  # OrderBook.apply, without a further call
+        handler = self._moves.get(type(event))  # OrderBook.apply, without a further call
         if handler is not None:
             handler(event)
-        if event.durable:
-            self._append(event)
-        self._publish(event)
+        if handler is not None or event.durable:  # what moves the book is durable, every kind of it
+            append = self._append
+            append(event)
+        publish = self._publish
+        publish(event)
 
     def commit(self) -> None:
         """Make what is on record durable. Raises StorageError."""

@@ -91,6 +91,10 @@ class Portfolio:
         """Equity at the last UTC midnight from Sunday to Monday, like `day_start_equity`."""
         return self._week_start
 
+    def standing(self) -> tuple[Decimal, Decimal, Decimal]:
+        """Equity, where it stood when the day began, and its peak: the three properties in one look."""
+        return self._equity, self._day_start, self._peak
+
     @property
     def realized(self) -> Decimal:
         """Profit of everything sold, before fees."""
@@ -163,11 +167,11 @@ class Portfolio:
 
     def balances(self) -> Mapping[Currency, Decimal]:
         """What is owned in every currency, from the ledger; currencies at zero are left out, cash is not."""
-        owned = {self.capital.currency: self._cash_account.balance}
+        owned = {self._cash_account.currency: self._cash_account.balance}
         for holding in self._holdings.values():
-            amount = holding.base_assets.balance
-            if amount:
-                owned[holding.instrument.base] = amount
+            account = holding.base_assets
+            if account.balance:
+                owned[account.currency] = account.balance
         return owned
 
     def book(self, fill: Fill) -> None:

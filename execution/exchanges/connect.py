@@ -24,8 +24,13 @@ STATUS: Final = "http_status"
 RETRY_AFTER: Final = "retry_after"
 """The attribute of an error that says how many seconds the venue wants us to wait."""
 
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
 STREAMED_KEPT: Final = 256
 """How many orders, and how many executions, a streaming client holds: the most that it tells at once."""
+
+placing: Final[ContextVar[bool]] = ContextVar("placing", default=False)
+"""Set while a new order is on its way: of the answer to that only the order's number is read."""
 
 _ANSWERS: ContextVar[list[tuple[int, Mapping[str, str]]] | None] = ContextVar("answers", default=None)
 
@@ -69,6 +74,8 @@ def rest_client(connection: Connection, milliseconds: Callable[[], int]) -> Any:
 
     client = _client(async_support, connection, milliseconds)
     client.number = str  # numbers stay exact: nothing of ours goes through a float
+    if connection.profile.order_number:
+        _read_numbers_only(client, connection.profile.order_number)
     return client
 
 
@@ -128,24 +135,46 @@ async def close(client: Any) -> None:
         await session.close()
 
 
+def _read_numbers_only(client: Any, field: str) -> None:
+    """An answer to a new order, read as far as the desk believes it: what became of it, a look-up tells.
+
+    Reading the rest would take longer than everything the desk itself does for an order.
+    """
+    parse = client.parse_order
+
+    def parse_order(order: Any, market: Any = None) -> Any:
+        if not placing.get():
+            return parse(order, market)
+        return {"id": client.safe_string(order, field), "info": order}
+
+    client.parse_order = parse_order
+
+
 def _give_session(client: Any, connection: Connection) -> None:
     """Connections that follow no redirect: where one leads, nobody has checked."""
     import aiohttp
 
-    async def refuse(session: object, context: object, answer: aiohttp.TraceRequestRedirectParams) -> None:
-        raise ConfigError(
-            f"{connection.profile.name} answered with a redirect, which is not followed",
-            fix="Check the address of the venue",
-        )
+    async def straight(
+        request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        answer = await send(request)
+        if answer.status in _REDIRECTS:
+            answer.close()
+            raise ConfigError(
+                f"{connection.profile.name} answered with a redirect, which is not followed",
+                fix="Check the address of the venue",
+            )
+        return answer
 
-    trace = aiohttp.TraceConfig()
-    trace.on_request_redirect.append(refuse)
     local = all(url.startswith(("http:", "ws:")) for _, url in leaves(client.urls["api"]))
     encrypted: ssl.SSLContext | bool = True if local else ssl.create_default_context(cafile=client.cafile)
     client.own_session = False
     client.ssl_context = encrypted
     client.session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=encrypted), trust_env=False, trace_configs=[trace]
+        connector=aiohttp.TCPConnector(ssl=encrypted),
+        cookie_jar=aiohttp.DummyCookieJar(),  # a venue knows us by our signature
+        trust_env=False,
+        middlewares=(straight,),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from domain.clock import EPOCH, Clock
 from domain.errors import VenueDown, VenueRejected, VenueUnknown
-from execution.exchanges.connect import RETRY_AFTER, STATUS, Connection, close, rest_client
+from execution.exchanges.connect import RETRY_AFTER, STATUS, Connection, close, placing, rest_client
 from execution.exchanges.errors import Outcome, classify, redact
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -110,6 +110,7 @@ class Line:
 
     async def _ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
         self._stay_silent()
+        token = placing.set(method == "create_order")
         try:
             # The connector changes the rounding and the traps of the decimal context it runs in.
             with decimal.localcontext():
@@ -124,6 +125,8 @@ class Line:
             if outcome is Outcome.BUSY:
                 self._hush(getattr(error, RETRY_AFTER, None))
             raise LineFailed(outcome, self.say(error)) from None  # the cause would show what redact took out
+        finally:
+            placing.reset(token)
 
     def _stay_silent(self) -> None:
         until = self._silent_until

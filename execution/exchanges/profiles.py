@@ -58,8 +58,9 @@ class VenueProfile:
     `rest` and `streams` are the places in the connector's URL tree that the desk uses, with their paths;
     `testnet_streams` are addresses that the connector lacks. `pace` is how fast the venue may be asked, None
     leaves that to the connector. `order_params` go with every order: the shortest answer the venue gives, for
-    the desk takes only the order's number from it. `clock_words` are what the venue says to a time stamp that
-    is off, where it says the same to a wrong key.
+    the desk takes only the order's number from it, found in the field `order_number` (empty: the connector
+    knows where). `clock_words` are what the venue says to a time stamp that is off, where it says the same to
+    a wrong key.
     """
 
     name: str
@@ -84,6 +85,7 @@ class VenueProfile:
     pace: Pace | None = None
     clock_words: tuple[str, ...] = ()
     order_params: Mapping[str, str] = field(default_factory=dict)
+    order_number: str = ""
 
     @property
     def live(self) -> bool:
@@ -108,6 +110,7 @@ _BINANCE: Final = VenueProfile(
     gone_words=("-2011", "-2013"),
     pace=Pace(300, 15),  # 6000 weight a minute are 1200 of the connector's cost
     order_params=MappingProxyType({"newOrderRespType": "ACK"}),
+    order_number="orderId",
 )
 
 _GATE: Final = VenueProfile(
@@ -133,6 +136,7 @@ _GATE: Final = VenueProfile(
     trigger_book=True,
     trigger_lasts=timedelta(days=30),
     market_buy_bound=Decimal("0.02"),
+    order_number="id",
     gone_words=("ORDER_NOT_FOUND", "CLIENT_ID_NOT_FOUND", "ORDER_CLOSED", "ORDER_CANCELLED"),
 )
 
@@ -149,6 +153,7 @@ _MEXC: Final = VenueProfile(
     paging=Paging.BY_TIME,
     page_size=100,
     gone_words=("-2011", "-2013", "Order does not exist", "Unknown order"),
+    order_number="orderId",
     pace=Pace(100, 20),  # sources disagree: 300 in 10 seconds for an address, or 500 for an endpoint
 )
 

@@ -8,6 +8,7 @@ from domain.errors import StorageError
 from domain.events import DeskEvent
 from domain.orders import OrderStatus
 from domain.ports import Journal
+from execution.book import OrderBook
 from execution.scripted import ScriptedVenue
 from memory.journal import MemoryJournal
 from tests.faults.world import World, world
@@ -49,3 +50,8 @@ def test_the_desk_needs_only_the_port() -> None:
 
     journal: Journal = Smallest()
     assert world(journal).desk.orders == {}
+
+
+def test_everything_that_moves_an_order_is_journaled() -> None:
+    handled = OrderBook(world().portfolio).handlers
+    assert [kind.__name__ for kind in handled if not vars(kind)["durable"]] == []

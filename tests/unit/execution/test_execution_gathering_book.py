@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from execution import book_facts
 from execution.book_facts import telling
 from risk.stress.scenarios import SCENARIOS, Scenario, loss
 from tests.faults.world import BTC, ETH, START
@@ -99,3 +100,17 @@ def test_a_scenario_that_can_never_be_the_worst_is_left_out() -> None:
     for order in ((mild, worse, other), (worse, other, mild), (other, mild, worse)):
         assert {each.name for each in telling(order, ["BTC", "ETH"])} == {"worse", "other"}
     assert [each.name for each in telling((mild, worse), ["BTC"])] == ["mild"]
+
+
+def test_a_session_of_many_symbols_is_weighed_as_one_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    def weighed() -> list[float]:
+        place = Place()
+        place.portfolio.book(buy("1", "40000"))
+        place.portfolio.book(buy("10", "2000", symbol=ETH))
+        seen = place.book(ETH)
+        return [float(each) for each in (seen.variance, seen.covariance, *seen.scenario_losses)]
+
+    few = weighed()
+    monkeypatch.setattr(book_facts, "_FEW", 0)
+    assert weighed() == pytest.approx(few, rel=1e-14)
+    assert all(few[:2])
