@@ -11,7 +11,7 @@ BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --prefer-binary -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: run test check bench clean help python chromium
+.PHONY: run test check bench native clean help python chromium compiler
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -19,7 +19,7 @@ help: ## show this list
 run: $(VENV)/.core ## set up if needed, then run the desk with its dashboard (ARGS="--seed 3" adds options)
 	@exec $(BIN)/desk run --serve $(ARGS)
 
-test: chromium check ## set up if needed, then style, types, layers and the whole test suite (ARGS="-k gate")
+test: chromium compiler check ## set up if needed, then style, types, layers and the whole test suite (ARGS="-k gate")
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev ## style, types and layers only
@@ -28,11 +28,14 @@ check: $(VENV)/.dev ## style, types and layers only
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(VENV)/.core ## measure against peers, into bench/results/latest.json (ONLY=name measures one)
+native: compiler $(VENV)/.dev ## compile the order path (about a minute): the desk uses it until a file changes
+	@$(BIN)/python -m app.native_build
+
+bench: compiler $(VENV)/.dev ## measure against peers, into bench/results/latest.json (ONLY=name measures one)
 	@$(BIN)/python -m bench.run $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove everything make made (virtual environments, caches); what a desk has stored in .desk/ stays
-	@rm -rf $(VENV) .venvs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .venvs .native build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- set-up, redone only when pyproject.toml or constraints.txt change ---
@@ -62,6 +65,11 @@ python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
 		echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), but the desk needs Python 3.11 to 3.13." \
 			"Fix: name another one, for example make run PYTHON=python3.12" >&2; exit 1; }
+
+compiler:
+	@command -v cc >/dev/null || { \
+		echo "A C compiler is missing; the order path is compiled with it." \
+			"Fix: apt-get install -y gcc libc6-dev python3-dev" >&2; exit 1; }
 
 chromium:
 	@command -v chromium >/dev/null || { \

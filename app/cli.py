@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import Exit, TyperException
 
+from app import native
 from app.breakers_line import breakers_app
 from app.limits_line import limits_app
 from app.portfolio_line import add_to as add_portfolio_verbs
@@ -368,6 +369,7 @@ def main() -> None:
     if len(sys.argv) == 1:
         sys.argv.append("--help")
     try:
+        native.activate()
         code = app(standalone_mode=False)
     except DeskError as error:
         _fail(str(error), error.exit_code, as_json)

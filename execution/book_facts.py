@@ -25,8 +25,8 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _HOURS: Final = 6
 _SPAN: Final = timedelta(hours=_HOURS)
 _FEW: Final = 8
-"""A session of so many symbols is weighed without numpy: for so few numbers, and after the desk has waited for
-a venue, calling it costs more than they do."""
+"""A session of so many symbols is weighed without numpy: for so few numbers calling it costs more than they
+do, most of all after the desk has waited for a venue."""
 _rounded: Final = Context(prec=15).create_decimal_from_float
 """A float as a Decimal of 15 digits: more would be noise, and slow to count with."""
 

@@ -19,7 +19,7 @@ from risk.rules import RULES, Asked, rulebook
 _ARITHMETIC: Final = Context(prec=60, traps=[InvalidOperation, DivisionByZero, Overflow])
 """The gate's own arithmetic: a comparison with NaN raises whatever the caller's context says."""
 
-RULEBOOK: Final = rulebook(RULES)
+RULEBOOK = rulebook(RULES)  # not Final: the compiled gate would keep the first one, and tests take rules out
 
 
 @dataclass(frozen=True, slots=True)

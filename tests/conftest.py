@@ -9,10 +9,13 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
+from app import native
 from app.settings import silence_telemetry
 
 # `--hypothesis-profile=explore` looks for new examples; the default finds the same ones everywhere.
@@ -87,3 +90,14 @@ _forget_the_developers_environment()
 for _method in ("connect", "connect_ex", "sendto"):
     setattr(socket.socket, _method, _guarded(_method))
 setattr(socket, "getaddrinfo", _guarded_getaddrinfo)  # noqa: B010 - mypy forbids the assignment
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    said = "test the compiled order path, as `make native` built it or as it is in STORE"
+    parser.addoption("--native", nargs="?", const=str(native.STORE), metavar="STORE", help=said)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    store = config.getoption("--native")
+    if store is not None:
+        native.activate(Path(store), needed=True)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app import native
 from app.home import Home
 from app.render import print_json, print_table
 from app.settings import Settings, VenueKey, home_folder, load, model_key, venue_key
@@ -48,6 +49,8 @@ def examine(*, home: Path | None, config: Path | None, as_json: bool) -> None:
 
 def _look(home: Home, config: Path | None) -> Iterator[Finding]:
     yield Finding("python", True, sys.version.split()[0])
+    lane = "compiled" if native.active() else "plain Python; make native compiles it"
+    yield Finding("order path", True, lane)
     settings: list[Settings] = []
 
     def read() -> str:

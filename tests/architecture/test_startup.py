@@ -15,6 +15,7 @@ OWN_MODULES = {
     "app.breakers_line",
     "app.cli",
     "app.limits_line",
+    "app.native",
     "app.portfolio_line",
     "app.risk_line",
     "app.work_line",
