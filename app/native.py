@@ -35,7 +35,7 @@ ROOMS: Final = (
 )
 """What the compiled modules may import: a constant of any of these can be part of the machine code."""
 MODULES: Final = (
-    *(f"risk.{name}" for name in ("breaches", "case", "form", "gate", "history", "losses")),
+    *(f"risk.{name}" for name in ("breaches", "case", "facts", "form", "gate", "history", "losses")),
     *(f"risk.rules_{name}" for name in ("market", "order", "size", "time")),
     *(f"portfolio.{name}" for name in ("ledger", "portfolio", "position")),
     *(f"simulator.{name}" for name in ("admission", "costs", "filling", "matching", "purse", "register")),
@@ -44,18 +44,16 @@ MODULES: Final = (
     *(f"execution.{name}" for name in ("order_desk", "reconciling", "sending", "settling")),
 )
 """What is compiled. Not the approval that the gate hands out, nor the messages: those stay as written."""
-_BUILT_BY: Final = "mypyc 1"
-"""Moves when the way of building changes."""
 
 
 def build_name() -> str:
     """The name of the build of the files that stand here, for the Python that runs."""
-    digest = hashlib.sha256(f"{_BUILT_BY} {EXTENSION_SUFFIXES[0]} {sys.version}".encode())
-    for room in ROOMS:
-        for path in sorted((ROOT / room).rglob("*.py")):
-            text = path.read_bytes()
-            digest.update(f"\n{path.relative_to(ROOT).as_posix()} {len(text)}\n".encode())
-            digest.update(text)
+    digest = hashlib.sha256(f"{EXTENSION_SUFFIXES[0]} {sys.version}".encode())
+    files = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    for path in sorted([*files, *(ROOT / "app").glob("native*.py")]):  # how it is built counts too
+        text = path.read_bytes()
+        digest.update(f"\n{path.relative_to(ROOT).as_posix()} {len(text)}\n".encode())
+        digest.update(text)
     return digest.hexdigest()[:32]
 
 
