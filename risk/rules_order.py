@@ -198,9 +198,10 @@ def order_rate(case: Case) -> Breach | None:
 
 
 def duplicate_intent(case: Case) -> Breach | None:
-    """No order of the same symbol, side and quantity was sent within `duplicate_window_seconds`.
+    """No other order of the same symbol, side and quantity was sent within `duplicate_window_seconds`.
 
     The parts of one algorithm share a `parent` and are meant to repeat; so is an order that replaces another.
+    A cycle that a crash cut short meets its own orders again: those are the same, by their ids, and not sent.
     """
     window, recent = case.limits.duplicate_window_seconds, case.facts.recent_intents
     if window is None:
@@ -217,6 +218,7 @@ def duplicate_intent(case: Case) -> Breach | None:
             and (case.now - each.at).total_seconds() < window
             and not (each.parent and each.parent == intent.parent)
             and each.client_id != intent.replaces
+            and each.client_id != intent.client_id
         ):
             return Breach(
                 "duplicate_intent",

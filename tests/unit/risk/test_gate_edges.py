@@ -121,6 +121,10 @@ def test_parts_of_one_plan_and_replacements_repeat_on_purpose() -> None:
     assert refused_by(Plan(replace(BUY, replaces="s-000000-09"), sent(1))) == ["duplicate_intent"]
 
 
+def test_an_order_is_no_duplicate_of_itself() -> None:
+    assert refused_by(Plan(replace(BUY, client_id="s-000000-00"), sent(1))) == []
+
+
 def test_a_duplicate_is_found_behind_other_orders() -> None:
     recent = (sent(1, quantity=D(9)).recent_intents or ()) + (sent(2).recent_intents or ())
     assert refused_by(Plan(facts=replace(FACTS, recent_intents=recent))) == ["duplicate_intent"]
