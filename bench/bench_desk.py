@@ -3,7 +3,8 @@
 `desk_hot_path` has no disk: reviewed as in the graph, submitted (second review), matched at the next bar's
 open, filled and booked. `desk_hot_path_door` is the part of it behind the door: what a submitted intent
 costs, without the graph's own review before it. The garbage collector runs, set as the product sets it
-(`app.running`). `desk_flat` is the whole path at 100,000 orders against 5,000.
+(`app.running`). `desk_flat` is the whole path at 100,000 orders against 5,000. The same three in the compiled
+lane (`make native`) end in `_native`.
 
 `desk_durable` is the whole path again with the journal on disk, one order at a time, against a bare sqlite3
 commit of the same intent, turn by turn in the same run; `desk_durable_commit` is the journal's commit alone.
@@ -30,7 +31,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.running import spare_the_collector
-from bench.result import Result
+from bench.lanes import compiled
+from bench.result import Result, against, alone
 from domain.clock import SimulatedClock
 from domain.errors import GateError
 from domain.events import DeskEvent, IntentRecorded
@@ -62,6 +64,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 SMALL, LARGE = 5_000, 100_000
 COMMITS = 1_500
+GOAL_US = 30
 INSTRUMENT = Instrument(
     BTC,
     Currency("BTC"),
@@ -248,36 +251,23 @@ def _collector_of_the_product() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _hot_path() -> list[Result]:
+def of_a_lane() -> list[Result]:
+    """The hot path in the lane of this process, and its flatness."""
     with _collector_of_the_product():
         asyncio.run(_trade(1_000))  # warm up
         small = min(asyncio.run(_trade(SMALL)) for _ in range(3)) / SMALL * 1e6
         large = min(asyncio.run(_trade(LARGE)) for _ in range(2)) / LARGE * 1e6
         door = min(asyncio.run(_trade(LARGE, reviewed=False)) for _ in range(2)) / LARGE * 1e6
     return [
-        Result(
-            name="desk_hot_path",
-            value=large,
-            unit="us/order",
-            goal="<= 30 us mean over 100,000 orders: both reviews, paper venue, booked",
-            met=large <= 30,
-        ),
-        Result(
-            name="desk_hot_path_door",
-            value=door,
-            unit="us/order",
-            goal="<= 30 us mean over 100,000 orders: submitted, reviewed, paper venue, booked",
-            met=door <= 30,
-        ),
-        Result(
-            name="desk_flat",
-            value=large,
-            unit="us/order",
+        alone("desk_hot_path", large, "us/order", at_most=GOAL_US),
+        alone("desk_hot_path_door", door, "us/order", at_most=GOAL_US),
+        against(
+            "desk_flat",
+            large,
+            "us/order",
             peer=f"the first {SMALL} orders",
             peer_value=small,
-            ratio=large / small,
-            goal="at 100,000 orders <= 1.2x of 5,000",
-            met=large / small <= 1.2,
+            at_most=1.2,
         ),
     ]
 
@@ -302,7 +292,7 @@ class Bare:
 
 async def _durable(folder: Path) -> list[Result]:
     """The whole path with the journal on disk, and its commit alone, each against a bare commit in turn."""
-    journal, alone = SqliteJournal(folder / "path.db"), SqliteJournal(folder / "own.db")
+    journal, own = SqliteJournal(folder / "path.db"), SqliteJournal(folder / "own.db")
     bare = Bare(folder / "bare.db")
     path = OrderPath(COMMITS, journal)
     whole: list[float] = []
@@ -318,26 +308,24 @@ async def _durable(folder: Path) -> list[Result]:
             event = IntentRecorded(intent, intent.created_at)
             floor.append(bare.commit(encode(event)))
             begin = time.perf_counter()
-            alone.append(event)
-            alone.commit()
+            own.append(event)
+            own.commit()
             commits.append(time.perf_counter() - begin)
     path.check()
     journal.commit()
-    for each in (journal, alone):
+    for each in (journal, own):
         each.verify()
         each.close()
     bare.connection.close()
     peer = statistics.median(floor) * 1e6
     return [
-        Result(
-            name=name,
-            value=(value := statistics.median(seconds) * 1e6),
-            unit="us p50",
+        against(
+            name,
+            statistics.median(seconds) * 1e6,
+            "us p50",
             peer="bare sqlite3 WAL synchronous=FULL",
             peer_value=peer,
-            ratio=value / peer,
-            goal="<= 1.5x",
-            met=value / peer <= 1.5,
+            at_most=1.5,
         )
         for name, seconds in (("desk_durable", whole), ("desk_durable_commit", commits))
     ]
@@ -352,9 +340,7 @@ def _encoding() -> list[Result]:
             encode(event)
         rounds.append((time.perf_counter() - begin) / len(events) * 1e6)
     value = min(rounds)
-    return [
-        Result("desk_encode_intent", value, "us", goal="<= 6 us", met=value <= 6),
-    ]
+    return [alone("desk_encode_intent", value, "us", at_most=6)]
 
 
 def run(context: Context) -> list[Result]:
@@ -364,7 +350,7 @@ def run(context: Context) -> list[Result]:
 
 def measure(folder: Path) -> list[Result]:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        return [*_encoding(), *_hot_path(), *asyncio.run(_durable(Path(scratch)))]
+        return [*_encoding(), *of_a_lane(), *compiled("bench_desk"), *asyncio.run(_durable(Path(scratch)))]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """What the desk adds to an order: gate, books, durable journal and ccxt, over a bare HTTP POST.
 
-A market order to buy 0.001 BTC at the simulated Binance in a process of its own. Two ways
-of sending it stand turn by turn in the same run: `aiohttp` posting a request that is signed and ready, and
-the desk: the intent written and committed (SQLite, synchronous=FULL), reviewed, placed through unmodified
-ccxt, accepted. The difference of the medians is the desk's part. `venue_floor` is what cannot be had for less
-in the same run: ccxt alone over the POST, and a bare durable commit of one intent.
+A market order to buy 0.001 BTC at the simulated Binance in a process of its own. Two ways of sending it
+stand turn by turn in the same run: `aiohttp` posting a request that is signed and ready, and the desk: the
+intent written and committed (SQLite, synchronous=FULL), reviewed, placed through unmodified ccxt, accepted.
+The difference of the medians is the desk's part, in plain Python and (`_native`) compiled. `venue_floor` is
+what a desk without a gate would cost in the same run: ccxt alone over the POST, its answer read whole, and a
+bare durable commit of one intent.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import numpy as np
 from app.running import spare_the_collector
 from bench.bench_desk import MINUTE, Bare, Tape
 from bench.bench_wire import KEY, SECRET, request
+from bench.lanes import compiled
 from bench.result import Context, Result, alone
 from domain.clock import LiveClock, to_ns
 from domain.errors import GateError
@@ -181,7 +183,12 @@ async def _measure(port: str, price: str, folder: Path) -> dict[str, list[float]
 
 
 def run(context: Context | None = None) -> list[Result]:
-    """Medians in milliseconds: the bare POST, and what ccxt and the desk add to it."""
+    """Medians in milliseconds, in both lanes: the bare POST, and what ccxt and the desk add to it."""
+    return [*of_a_lane(), *compiled("bench_venue")]
+
+
+def of_a_lane() -> list[Result]:
+    """The same in the lane of this process."""
     spare_the_collector()
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -217,8 +217,7 @@ def duplicate_intent(case: Case) -> Breach | None:
             and each.side is intent.side
             and (case.now - each.at).total_seconds() < window
             and not (each.parent and each.parent == intent.parent)
-            and each.client_id != intent.replaces
-            and each.client_id != intent.client_id
+            and each.client_id not in (intent.replaces, intent.client_id)
         ):
             return Breach(
                 "duplicate_intent",
