@@ -136,10 +136,11 @@ async def _measure(port: str, price: str, folder: Path) -> dict[str, list[float]
     journal = SqliteJournal(folder / "desk.db")
     journal.prepare()  # as a session does
     venue = await open_venue(connection, (BTC,), clock, stream=False)
+    facts = FactsSource(portfolio, feed, lambda: HaltState.ACTIVE, LIMITS, breakers=no_breakers)
     desk = OrderDesk(
         venue=venue,
         portfolio=portfolio,
-        facts=FactsSource(portfolio, feed, lambda: HaltState.ACTIVE, LIMITS, breakers=no_breakers),
+        facts=facts,
         limits=LIMITS,
         journal=journal,
         clock=clock,
@@ -164,8 +165,10 @@ async def _measure(port: str, price: str, folder: Path) -> dict[str, list[float]
             mine = time.perf_counter() - began
             if order.status is not OrderStatus.ACCEPTED:
                 raise GateError(f"the benchmark's order is {order.status}: {order.note}")
-            await desk.sync()  # fills are booked and kept outside the time that is taken, as the loop does it
+            # Fills are booked, kept and looked at outside the time that is taken, as the loop does it.
+            await desk.sync()
             desk.commit()
+            facts.keep_up()
             if number >= WARM_UP:
                 for name, seconds in (
                     ("post", bare),

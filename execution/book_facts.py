@@ -84,6 +84,11 @@ class BookSource:
             )
         return known
 
+    def keep_up(self, positions: Mapping[Symbol, PositionFacts]) -> None:
+        """Put in what is held now, if how assets move was ever worked out: the next order asks for it."""
+        if self._until is not _LONG_AGO and positions is not self._positions:
+            self._weigh(positions)
+
     def _measure(self, since: datetime) -> None:
         feed = self._feed
         limit = bars_needed(feed.timeframe.seconds)
@@ -102,21 +107,21 @@ class BookSource:
         for symbol, position in positions.items():
             if before.get(symbol) is not position:
                 values[place[symbol]] = float(position.quantity * position.price)
-        self._positions = positions
         self._known.clear()
         if not positions:
             self._variance, self._with_book, self._losses = ZERO, None, self._no_losses
-            return
-        if self._few:
-            self._with_book, losses = _times(self._covariance, values), _times(self._falls, values)
-            variance = sum(map(mul, values, self._with_book))
         else:
-            held = np.array(values)
-            with_book = self._moves.covariance @ held
-            self._with_book, losses = with_book.tolist(), (self._shocks @ held).tolist()
-            variance = float(held @ with_book)
-        self._variance = _rounded(variance)
-        self._losses = tuple(map(_rounded, losses))
+            if self._few:
+                with_book, losses = _times(self._covariance, values), _times(self._falls, values)
+                variance = sum(map(mul, values, with_book))
+            else:
+                held = np.array(values)
+                product = self._moves.covariance @ held
+                with_book, losses = product.tolist(), (self._shocks @ held).tolist()
+                variance = float(held @ product)
+            self._with_book, self._variance = with_book, _rounded(variance)
+            self._losses = tuple(map(_rounded, losses))
+        self._positions = positions  # last: what failed on the way is worked out again
 
     def _relate(self, symbol: Symbol) -> tuple[Mapping[Symbol, Decimal], Decimal]:
         """The correlations of a symbol with the others, and its variance."""

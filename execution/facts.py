@@ -6,6 +6,7 @@ only reduce is told no more than the rules it is asked need.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from typing import Final
 
 from domain.halt import HaltState
 from domain.money import ONE, ZERO, Symbol
-from domain.orders import Order, OrderIntent, OrderStatus, OrderType, Side
+from domain.orders import Fill, Order, OrderIntent, OrderStatus, OrderType, Side
 from execution.book_facts import BookSource
 from execution.market_facts import MarketSource
 from market.feed import Feed
@@ -165,6 +166,18 @@ class FactsSource:
             None if breakers is None else breakers(symbol),
         )
 
+    def keep_up(self) -> None:
+        """Work out now what fills and marks have changed, so that the next order need not wait for it.
+
+        What cannot be worked out is left to the next review, which refuses and says why.
+        """
+        version = self._portfolio.version
+        with contextlib.suppress(Exception):
+            account = self._account_facts(version)
+            self._loss_facts(version)
+            if self._book is not None:
+                self._book.keep_up(account.positions)
+
     def _recent_intents(self, symbol: Symbol, now: datetime) -> tuple[IntentFacts, ...] | None:
         """Orders of the symbol sent within the window for duplicates, newest first."""
         window = self._again
@@ -185,24 +198,28 @@ class FactsSource:
         """What was lost, as of the newest fill and mark."""
         portfolio, losses = self._portfolio, self._losses
         if losses is None or version != self._losses_version:
-            self._losses_version = version
             fills = portfolio.fills(self._lost_fills)
-            if fills or losses is None:
-                self._lost_fills += len(fills)
-                self._lost.see(fills)
-                last_loss_at = self._lost.last_loss_at
-            else:
-                last_loss_at = losses.last_loss_at
+            last_loss_at = self._see(fills) if fills or losses is None else losses.last_loss_at
             losses = self._losses = LossFacts(
                 portfolio.week_start_equity, self._lost.streak, self._lost.streak_at, last_loss_at
             )
+            self._losses_version = version  # last: what failed on the way is worked out again
         return losses
+
+    def _see(self, fills: list[Fill]) -> Mapping[Symbol, datetime]:
+        """Take in what was filled since the last time; a book that cannot is begun anew by the next."""
+        try:
+            self._lost.see(fills)
+        except BaseException:
+            self._lost, self._lost_fills, self._losses = LossBook(self._feed.instruments), 0, None
+            raise
+        self._lost_fills += len(fills)
+        return self._lost.last_loss_at
 
     def _account_facts(self, version: int) -> AccountFacts:
         """The account as it stands; made anew whenever anything in it has changed."""
         portfolio, account = self._portfolio, self._account
         if account is None or version != self._account_version:
-            self._account_version = version
             equity, day_start, peak = portfolio.standing()
             account = self._account = AccountFacts(
                 portfolio.capital.currency,
@@ -212,6 +229,7 @@ class FactsSource:
                 portfolio.balances(),
                 self._positions({} if account is None else account.positions),
             )
+            self._account_version = version  # last: what failed on the way is worked out again
         return account
 
     def _positions(self, known: Mapping[Symbol, PositionFacts]) -> Mapping[Symbol, PositionFacts]:

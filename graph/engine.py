@@ -163,6 +163,7 @@ class Engine:
                 self._watch.look(self._clock.now())
             await self._protect()
         context.journal.commit()
+        context.facts.keep_up()
         return fills
 
     def reread(self) -> None:

@@ -42,6 +42,29 @@ def encode(event: DeskEvent) -> bytes:
         return _encode_slowly(event)
 
 
+def is_plain(event: DeskEvent) -> bool:
+    """Whether an event is text, exact numbers and times only, which `encode` can write now and at any time.
+
+    Raises StorageError for one that has a time which is not in UTC: that can never be written.
+    """
+    times = _plain_times().get(event.__class__)
+    if times is None:
+        return False
+    try:
+        for moment in times(event):
+            if moment is not None and moment.tzinfo is not UTC:
+                utc_text(moment)
+    except TypeError as error:
+        raise _unwritable(event, error) from error
+    return True
+
+
+def _unwritable(event: DeskEvent, error: Exception) -> StorageError:
+    return StorageError(
+        f"a {event.kind} event cannot be written: {error}", fix="Report this: the event is malformed"
+    )
+
+
 def decode(kind: str, payload: bytes) -> DeskEvent:
     """The event that `encode` wrote. Raises JournalCorrupt when kind and payload do not fit together."""
     reader = _readers().get(kind)
@@ -99,9 +122,7 @@ def _encode_slowly(event: DeskEvent) -> bytes:
     try:
         text = json.dumps(tree(event), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise StorageError(
-            f"a {event.kind} event cannot be written: {error}", fix="Report this: the event is malformed"
-        ) from error
+        raise _unwritable(event, error) from error
     return text.encode("ascii")
 
 
@@ -112,6 +133,29 @@ _Times = Callable[[Any], tuple[datetime | None, ...]]
 def _times() -> dict[type, _Times]:
     """For every class of event, a function that gets its times: orjson writes any, so they are checked."""
     return {member: _getter(_time_paths(member)) for member in typing.get_args(DeskEvent)}
+
+
+@cache
+def _plain_times() -> dict[type, _Times]:
+    """The same for the classes of which every field is a text, a Decimal, a time, or one of these or None."""
+    return {
+        member: times
+        for member, times in _times().items()
+        if all(_is_plain(hint) for name, hint in typing.get_type_hints(member).items() if not _is_class(hint))
+    }
+
+
+def _is_class(hint: Any) -> bool:
+    return typing.get_origin(hint) is typing.ClassVar
+
+
+def _is_plain(hint: Any) -> bool:
+    if isinstance(hint, NewType):
+        hint = hint.__supertype__
+    parts = set(typing.get_args(hint)) - {types.NoneType} or {hint}
+    return all(
+        each in (str, Decimal, datetime) or (isinstance(each, NewType) and _is_plain(each)) for each in parts
+    )
 
 
 def _getter(paths: list[str]) -> _Times:

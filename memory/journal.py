@@ -17,7 +17,7 @@ from domain.errors import JournalCorrupt, StorageError
 from domain.events import DeskEvent
 from memory import aside, audit
 from memory.chain import GENESIS, Verified, link
-from memory.codec import decode, encode, utc_text
+from memory.codec import decode, encode, is_plain, utc_text
 from memory.database import BUSY_SECONDS, connect, migrate, storage_error
 from memory.seal import break_seal, set_seal
 
@@ -38,6 +38,7 @@ class SqliteJournal:
         if not read_only:
             migrate(path)
         self._connection = connect(path, read_only=read_only, busy_seconds=busy_seconds)
+        self._heard: list[DeskEvent] = []  # appended, and not a row of the batch yet
         self._batch: list[aside.Row] = []
         self._records: list[aside.Record] = []
         self._in_doubt = False
@@ -55,7 +56,7 @@ class SqliteJournal:
     @property
     def pending(self) -> int:
         """How many appended events are not durable yet."""
-        return len(self._batch)
+        return len(self._batch) + len(self._heard)
 
     def prepare(self) -> None:
         """Grow the write-ahead log to its working size, so that commits overwrite it from the first one on.
@@ -81,15 +82,32 @@ class SqliteJournal:
             raise self._explained(error) from error
 
     def append(self, event: DeskEvent) -> None:
-        """Add an event to the open batch; raises StorageError when it cannot be written as JSON."""
+        """Add an event to the open batch; raises StorageError when it cannot be written as JSON.
+
+        An event that holds nothing which could change meanwhile is made a row by the next commit: until then
+        somebody waits for a venue.
+        """
         if not event.durable:
             raise StorageError(f"a {event.kind} event is streamed, not journaled", fix="Do not append it")
+        if is_plain(event):
+            self._heard.append(event)
+            return
         payload = encode(event)
+        self._write_up()
+        self._add(event, payload)
+
+    def _add(self, event: DeskEvent, payload: bytes) -> None:
         at = utc_text(event.at)
         seq = self._seq + 1
         self._hash = link(self._hash, seq, event.kind, at, payload)
         self._seq = seq
         self._batch.append((seq, event.kind, at, payload, self._hash))
+
+    def _write_up(self) -> None:
+        """Make rows of the events that have none yet."""
+        for event in self._heard:
+            self._add(event, encode(event))
+        self._heard.clear()
 
     def keep_record(self, cycle_id: str, record_hash: str, body: bytes) -> None:
         """Write a cycle record in the transaction of the next commit, next to the event that names it."""
@@ -101,6 +119,7 @@ class SqliteJournal:
 
     def commit(self) -> None:
         """Return when the batch would survive a power cut. Raises StorageError and keeps the batch."""
+        self._write_up()
         if not self._batch and not self._records:
             return
         self._break_seal()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from domain.errors import LedgerError
 from domain.halt import HaltState
 from domain.market import Headline
 from domain.money import Price, Symbol
@@ -284,3 +285,42 @@ def test_a_market_order_is_valued_at_the_ask_of_the_moment() -> None:
         told = place.source.gather(BTC, START, [order]).open_orders
         assert told is not None
         assert told[0].price == D(last) + D("0.01")
+
+
+def test_a_source_that_keeps_up_tells_the_same() -> None:
+    kept, asked = Place(), Place()
+    for fill in (buy("1", "40000"), buy("2", "2000", symbol=ETH), sell("0.5", "41000")):
+        for place in (kept, asked):
+            place.facts(BTC)
+            place.portfolio.book(fill)
+        kept.source.keep_up()
+        assert kept.facts(BTC) == asked.facts(BTC)
+
+
+def test_what_cannot_be_kept_up_is_for_the_review_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place()
+    place.facts(BTC)
+    place.portfolio.book(buy("1", "40000"))
+
+    def broken() -> None:
+        raise LedgerError("the books are closed")
+
+    monkeypatch.setattr(place.portfolio, "held", broken)
+    place.source.keep_up()
+    with pytest.raises(LedgerError):
+        place.facts(BTC)
+
+
+def test_a_fill_that_the_losses_cannot_take_in_is_not_forgotten() -> None:
+    calm, feed = Place(), Market()
+    feed.instruments = known = dict(INSTRUMENTS)
+    source = FactsSource(calm.portfolio, feed, lambda: HaltState.ACTIVE, LIMITS, breakers=no_breakers)
+    source.gather(ETH, START, ())
+    for fill in (buy("1", "40000"), sell("1", "39000")):
+        calm.portfolio.book(fill)
+    bitcoin = known.pop(BTC)
+    source.keep_up()
+    with pytest.raises(KeyError):
+        source.gather(ETH, START, ())
+    known[BTC] = bitcoin
+    assert source.gather(ETH, START, ()).losses == calm.facts(ETH, START).losses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from domain.errors import JournalCorrupt, StorageError
-from domain.events import DeskEvent, Notice
-from memory.journal import SqliteJournal
+from domain.events import CycleStarted, DeskEvent, Notice, OrderAccepted, OrderSubmitted
+from domain.money import Symbol
+from memory.journal import MemoryJournal, SqliteJournal
 
 AT = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -262,3 +264,32 @@ def test_a_folder_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 
 def _reader(path: Path) -> SqliteJournal:
     return SqliteJournal(path, read_only=True)
+
+
+def test_what_is_written_up_late_stands_where_it_was_appended(tmp_path: Path) -> None:
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    sent = OrderSubmitted("s-000001-00", Symbol("BTC/USDT"), at, "paper")
+    taken = OrderAccepted("s-000001-00", Symbol("BTC/USDT"), "v-1", at)
+    notice = CycleStarted("s-000001", 1, at)
+    file, memory = SqliteJournal(tmp_path / "desk.db"), MemoryJournal()
+    for event in (sent, notice, taken, sent):
+        file.append(event)
+        memory.append(event)
+    assert file.pending == 4
+    file.commit()
+    memory.commit()
+    assert file.pending == 0
+    assert [event for _, event in file.events()] == [sent, notice, taken, sent]
+    assert file.verify() == memory.verify()
+    file.append(taken)
+    file.close()
+    with contextlib.closing(SqliteJournal(tmp_path / "desk.db")) as again:
+        assert [event for _, event in again.events()][-1] == taken
+
+
+def test_a_time_that_can_never_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    naive = datetime(2026, 1, 5)  # noqa: DTZ001  what is tested
+    with contextlib.closing(SqliteJournal(tmp_path / "desk.db")) as journal:
+        with pytest.raises(StorageError, match="order_accepted event cannot be written"):
+            journal.append(OrderAccepted("s-000001-00", Symbol("BTC/USDT"), "v-1", naive))
+        assert journal.pending == 0
