@@ -221,7 +221,7 @@ def build_desk(
         *settings.stops.plan().features,
     )
     features = FeatureEngine(feed, named)
-    losses = LossLimit(portfolio, limits)
+    losses = LossLimit(portfolio, limits, clock, feed.quote)
     guardian = guardian_of(
         settings,
         limits,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ from domain.events import (
     StopsResumed,
 )
 from domain.halt import HaltState
-from domain.orders import OrderStatus, Origin
+from domain.orders import OrderStatus, Origin, Side
 from graph.state import CycleState
 from tests.unit.app.venue_stage import USDT, VenueStage, settings
 from tests.unit.market.live_venue import START, MadeUpVenue
@@ -325,3 +327,36 @@ async def test_bars_that_the_venue_told_anew_are_counted_once_the_run_ends() -> 
     await run.close()
     said = [event.message for event in stage.events() if isinstance(event, Notice)]
     assert [each for each in said if "restated 3 candle(s)" in each] == [said[-1]]
+
+
+async def test_a_loss_limit_acts_within_seconds_and_not_at_the_next_bar() -> None:
+    stage = VenueStage(pace=1)
+    rising(stage.data)
+    run = await stage.run()
+    await run.start()
+    account, guardian = run.desk.portfolio, run.desk.engine._guardian
+    while not account.positions:
+        await run.beat()
+        await stage.rest(20)
+    lost = max(Decimal(0), 1 - account.equity / account.day_start_equity)
+    assert guardian._losses is not None
+    guardian._losses.limit_to(replace(run.desk.limits, max_daily_loss_fraction=lost + Decimal("0.001")))
+    for _ in range(30):
+        await run.beat()
+        await stage.rest(1)
+    assert account.positions, "nothing has fallen yet"
+    lift, fell = stage.data.bend["book"], stage.data.now
+
+    def sink(told: Any) -> Any:
+        sunk = lift(told)
+        sides = {side: [[price * 0.98, amount] for price, amount in sunk[side]] for side in ("bids", "asks")}
+        return {**sunk, **sides}
+
+    stage.data.bend["book"] = sink
+    while account.positions:
+        assert stage.data.now - fell < timedelta(seconds=20), "long before the hour is over"
+        await run.beat()
+        await stage.rest(1)
+    sale = [order for order in run.desk.orders.orders.values() if order.intent.side is Side.SELL][-1]
+    assert "by quotes of 10 s" in sale.intent.reason
+    await run.close()

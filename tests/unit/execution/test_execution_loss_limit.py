@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from domain.events import Notice
-from domain.market import Timeframe
-from domain.money import Price
+from domain.market import Quote, Timeframe
+from domain.money import Price, Symbol
 from domain.orders import Order, OrderStatus, OrderType, Side
 from execution.guardian import StopGuardian
 from execution.loss_limit import LossLimit
@@ -32,10 +34,12 @@ def limits(
     )
 
 
-def guarded(told: RiskLimits | None = None) -> tuple[World, LossLimit]:
+def guarded(
+    told: RiskLimits | None = None, quote: Callable[[Symbol], Quote | None] = lambda symbol: None
+) -> tuple[World, LossLimit]:
     """A desk whose guardian knows the limits on losses."""
     w = world()
-    losses = LossLimit(w.portfolio, told or limits())
+    losses = LossLimit(w.portfolio, told or limits(), w.clock, quote)
     w.guardian = StopGuardian(w.desk, w.portfolio, w.feed, w.clock, session="s", losses=losses)
     return w, losses
 
@@ -167,3 +171,64 @@ async def test_the_next_day_begins_anew() -> None:
 def test_an_account_at_its_start_has_reached_nothing() -> None:
     _, losses = guarded()
     assert losses.reached() == ""
+
+
+class Screen:
+    """The quotes that the guardian sees between two marks."""
+
+    def __init__(self) -> None:
+        self.quotes: dict[Symbol, Quote] = {}
+
+    def show(self, w: World, price: str, *, later: int = 1, estimated: bool = False) -> None:
+        at, middle = w.clock.now() + timedelta(seconds=later), Decimal(price)
+        bid, ask = Price(middle - 1), Price(middle + 1)
+        self.quotes[BTC] = Quote(BTC, bid, ask, Price(middle), at, estimated)
+
+    def __call__(self, symbol: Symbol) -> Quote | None:
+        return self.quotes.get(symbol)
+
+
+async def watched() -> tuple[World, Screen]:
+    """A holding that at 30,000 has lost a twentieth of the account, and a guardian who looks between bars."""
+    screen = Screen()
+    w, _ = guarded(quote=screen)
+    await holding(w)
+    return w, screen
+
+
+async def look(w: World, seconds: int) -> None:
+    w.clock.set(w.clock.now() + timedelta(seconds=seconds))
+    await w.guardian.check()
+
+
+async def test_between_two_bars_a_loss_that_stays_is_sold_within_seconds() -> None:
+    w, screen = await watched()
+    screen.show(w, "29999")
+    await look(w, 1)
+    await look(w, 9)
+    assert sales(w) == []
+    await look(w, 1)
+    (sale,) = sales(w)
+    assert "since the day began, the limit is 5.00%, by quotes of 10 s" in sale.intent.reason
+
+
+async def test_one_odd_quote_sells_nothing() -> None:
+    w, screen = await watched()
+    for price in ("29000", "39000", "29000", "39000", "29000"):
+        screen.show(w, price)
+        await look(w, 8)
+    assert sales(w) == []
+
+
+@pytest.mark.parametrize("quote", ["older than the mark", "estimated", "crossed", "none"])
+async def test_only_a_real_quote_that_is_newer_than_the_mark_counts(quote: str) -> None:
+    w, screen = await watched()
+    w.portfolio.mark({BTC: Price(Decimal(40_000))}, w.clock.now())
+    screen.show(w, "20000", later=0 if quote == "older than the mark" else 1, estimated=quote == "estimated")
+    if quote == "crossed":
+        screen.quotes[BTC] = replace(screen.quotes[BTC], ask=Price(Decimal(1)))
+    elif quote == "none":
+        screen.quotes.clear()
+    for _ in range(4):
+        await look(w, 10)
+    assert sales(w) == []
