@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import cache
 from typing import Final
 
 from execution.exchanges.profiles import ClientIdRule
@@ -20,12 +21,19 @@ _DIGEST_LENGTH: Final = 24
 
 def to_venue(client_id: str, rule: ClientIdRule) -> str:
     """The id the venue is told. Two different ids never become the same one."""
-    room = rule.longest - len(rule.prefix)
-    fits = re.fullmatch(f"{rule.alphabet}{{1,{room}}}", client_id, re.ASCII) is not None
+    fits = 0 < len(client_id) <= rule.longest - len(rule.prefix) and _alphabet(rule.alphabet) >= set(
+        client_id
+    )
     if fits and not client_id.startswith(_DIGEST_MARK):
         return rule.prefix + client_id
     digest = base64.b32encode(hashlib.sha256(client_id.encode()).digest()).decode("ascii").lower()
     return rule.prefix + _DIGEST_MARK + digest[:_DIGEST_LENGTH]
+
+
+@cache
+def _alphabet(pattern: str) -> frozenset[str]:
+    """The ASCII characters that a pattern for one of them matches."""
+    return frozenset(character for character in map(chr, range(128)) if re.fullmatch(pattern, character))
 
 
 def from_venue(venue_client_id: str, rule: ClientIdRule) -> str | None:

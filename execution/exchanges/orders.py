@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from domain.frozen import quick
 from domain.instrument import Instrument
 from domain.money import ZERO, Price
 from domain.orders import TRIGGERED, WITH_LIMIT, OrderIntent, OrderType, Side, TimeInForce
@@ -16,7 +17,16 @@ from execution.exchanges.profiles import VenueProfile
 _TAKES_PROFIT: Final = frozenset({OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT})
 _LEAST_TRAIL: Final = Decimal("0.0001")
 
+# Reading a member off its enum class costs more than a comparison; these are read while an order waits.
+_MARKET: Final = OrderType.MARKET
+_LIMIT: Final = OrderType.LIMIT
+_TRAILING: Final = OrderType.TRAILING_STOP
+_GTC: Final = TimeInForce.GTC
+_FOK: Final = TimeInForce.FOK
+_BUY: Final = Side.BUY
 
+
+@quick
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """The arguments of ccxt's create_order: amounts and prices as exact decimal text."""
@@ -26,7 +36,7 @@ class Ticket:
     side: str
     amount: str
     price: str | None
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any]
 
     @property
     def arguments(self) -> tuple[Any, ...]:
@@ -42,28 +52,34 @@ def problems(intent: OrderIntent, profile: VenueProfile, instrument: Instrument 
     kind, tif = intent.order_type, intent.time_in_force
     if instrument is None:
         return (*said, f"{intent.symbol} is not among the symbols of this desk")
-    if intent.post_only and (kind is not OrderType.LIMIT or tif is not TimeInForce.GTC):
+    if intent.post_only and (kind is not _LIMIT or tif is not _GTC):
         said.append("post-only is for limit orders that rest")
-    if tif is not TimeInForce.GTC and kind not in (OrderType.LIMIT, OrderType.MARKET):
+    if tif is not _GTC and kind not in (_LIMIT, _MARKET):
         said.append(f"a {kind.value} order cannot be {tif.value}")
-    if tif is TimeInForce.FOK and kind is OrderType.MARKET:
+    if tif is _FOK and kind is _MARKET:
         said.append("a market order takes what there is; it cannot be all or nothing")
-    if kind in TRIGGERED and profile.trigger_book and kind not in WITH_LIMIT and intent.side is Side.BUY:
+    if kind in TRIGGERED and profile.trigger_book and kind not in WITH_LIMIT and intent.side is _BUY:
         said.append("a buy that becomes a market order can only be told as an amount to spend")
+    if kind is not _MARKET or intent.limit_price is not None or intent.trigger_price is not None:
+        said += _price_problems(intent, instrument)
+    said += _quantity_problems(intent.quantity, instrument)
+    if kind is _TRAILING and (
+        intent.trailing is None or intent.trailing <= ZERO or intent.trailing % _LEAST_TRAIL
+    ):
+        said.append("a trailing distance is a whole number of hundredths of a percent")
+    return tuple(said)
+
+
+def _price_problems(intent: OrderIntent, instrument: Instrument) -> Iterator[str]:
+    kind = intent.order_type
     for name, price, needed in (
         ("limit price", intent.limit_price, kind in WITH_LIMIT),
         ("trigger price", intent.trigger_price, kind in TRIGGERED and kind is not OrderType.TRAILING_STOP),
     ):
         if needed and price is None:
-            said.append(f"it has no {name}")
+            yield f"it has no {name}"
         if price is not None and (price <= ZERO or not instrument.on_price_grid(price)):
-            said.append(f"{name} {price:f} is off the tick {instrument.tick_size:f}")
-    said.extend(_quantity_problems(intent.quantity, instrument))
-    if kind is OrderType.TRAILING_STOP and (
-        intent.trailing is None or intent.trailing <= ZERO or intent.trailing % _LEAST_TRAIL
-    ):
-        said.append("a trailing distance is a whole number of hundredths of a percent")
-    return tuple(said)
+            yield f"{name} {price:f} is off the tick {instrument.tick_size:f}"
 
 
 def _quantity_problems(quantity: Decimal, instrument: Instrument) -> list[str]:
