@@ -93,11 +93,11 @@ setattr(socket, "getaddrinfo", _guarded_getaddrinfo)  # noqa: B010 - mypy forbid
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    said = "test the compiled order path, as `make native` built it or as it is in STORE"
-    parser.addoption("--native", nargs="?", const=str(native.STORE), metavar="STORE", help=said)
+    parser.addoption("--native", action="store_true", help="test the order path as `make native` compiled it")
+    parser.addoption("--native-in", metavar="STORE", help="the same, as it is compiled in STORE")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    store = config.getoption("--native")
-    if store is not None:
-        native.activate(Path(store), needed=True)
+    store = config.getoption("--native-in")
+    if store or config.getoption("--native"):
+        native.activate(Path(store) if store else native.STORE, needed=True)

@@ -58,7 +58,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.timeout(600)
 def test_the_compiled_order_path_keeps_the_tests_of_the_plain_one(store: Path) -> None:
-    ran = python("-m", "pytest", "-p", "no:cacheprovider", "-n", "0", "--native", str(store), *HELD)
+    ran = python("-m", "pytest", "-p", "no:cacheprovider", "-n", "0", "--native-in", str(store), *HELD)
     assert ran.returncode == 0, ran.stdout[-4000:]
 
 
