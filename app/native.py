@@ -58,10 +58,10 @@ def build_name() -> str:
 
 
 def activate(store: Path = STORE, *, needed: bool = False) -> bool:
-    """Import the compiled modules from now on, if there is a build of exactly these files; whether there is.
+    """Import the compiled modules from now on, if there is a build of exactly these files; whether it does.
 
-    Raises ConfigError when one is `needed` and missing, and when a module that is compiled was imported
-    before: half of each would be neither.
+    A process that has imported one of them before stays as it is: half of each would be neither. Raises
+    ConfigError when the lane is `needed` and cannot be had.
     """
     if active():
         return True
@@ -72,7 +72,9 @@ def activate(store: Path = STORE, *, needed: bool = False) -> bool:
         return False
     early = [name for name in MODULES if name in sys.modules]
     if early:
-        raise ConfigError(f"{', '.join(early)} was imported before the compiled lane was chosen")
+        if needed:
+            raise ConfigError(f"{', '.join(early)} was imported before the compiled lane was chosen")
+        return False
     sys.meta_path.insert(0, _Finder(_modules(folder)))
     return True
 

@@ -105,8 +105,9 @@ def test_a_desk_is_never_half_compiled(tmp_path: Path) -> None:
 
     assert risk.gate.__name__ in native.MODULES
     (tmp_path / native.build_name()).mkdir()
+    assert not native.activate(tmp_path)
     with pytest.raises(ConfigError, match=r"risk\.gate.* was imported before"):
-        native.activate(tmp_path)
+        native.activate(tmp_path, needed=True)
     assert not native.active()
 
 
