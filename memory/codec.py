@@ -34,12 +34,16 @@ def encode(event: DeskEvent) -> bytes:
     """The canonical JSON of an event, without its kind. Raises StorageError when a value has no form."""
     times = _times()[event.__class__]  # outside: a message that cannot be checked must not pass as a slow one
     try:
-        for moment in times(event):
-            if moment is not None and moment.tzinfo is not UTC:
-                utc_text(moment)  # another name for UTC is as good; anything else raises
+        _demand_utc(times(event))
         return orjson.dumps(event, default=_plain, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # also orjson.JSONEncodeError: a lone surrogate or an int beyond 64 bits
         return _encode_slowly(event)
+
+
+def _demand_utc(moments: tuple[datetime | None, ...]) -> None:
+    for moment in moments:
+        if moment is not None and moment.tzinfo is not UTC:
+            utc_text(moment)  # another name for UTC is as good; anything else raises
 
 
 def is_plain(event: DeskEvent) -> bool:
@@ -51,9 +55,7 @@ def is_plain(event: DeskEvent) -> bool:
     if times is None:
         return False
     try:
-        for moment in times(event):
-            if moment is not None and moment.tzinfo is not UTC:
-                utc_text(moment)
+        _demand_utc(times(event))
     except TypeError as error:
         raise _unwritable(event, error) from error
     return True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from domain.events import (
     DeskEvent,
     IntentRecorded,
@@ -14,11 +16,20 @@ from domain.events import (
 )
 from domain.money import Money, Price
 from domain.orders import Fill, OrderIntent, OrderStatus, client_order_id
+from execution import book as orders_module
+from execution import settling
 from execution.book import OrderBook
 from execution.scripted import ScriptedVenue
 from memory.journal import MemoryJournal
 from portfolio.portfolio import Portfolio
 from tests.faults.world import CAPITAL, INSTRUMENTS, USDT, World, intent, world
+
+
+def forget_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the orders that ended two are kept, and the third takes the first away at once."""
+    for module in (settling, orders_module):  # the compiled desk reads it where it is defined
+        monkeypatch.setattr(module, "ENDED_KEPT", 2)
+    monkeypatch.setattr(orders_module, "_TOGETHER", 1)
 
 
 def scripted(at: World) -> ScriptedVenue:

@@ -17,8 +17,6 @@ from domain.events import (
     OrderSubmitted,
 )
 from domain.orders import OrderStatus, Origin, Side
-from execution import book as orders_module
-from execution import settling
 from execution.book import ENDED_KEPT, OrderBook
 from portfolio.portfolio import Portfolio
 from tests.faults.world import BTC, CAPITAL, INSTRUMENTS, START, intent, sell, world
@@ -26,6 +24,7 @@ from tests.unit.execution.forgetting_stage import (
     books,
     bought,
     execution,
+    forget_sooner,
     name,
     told,
 )
@@ -33,10 +32,7 @@ from tests.unit.execution.forgetting_stage import (
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the orders that ended two are kept, and the third takes the first away at once."""
-    for module in (settling, orders_module):  # the compiled desk reads it where it is defined
-        monkeypatch.setattr(module, "ENDED_KEPT", 2)
-    monkeypatch.setattr(orders_module, "_TOGETHER", 1)
+    forget_sooner(monkeypatch)
 
 
 def test_the_newest_that_ended_are_kept_and_the_others_go_some_at_a_time() -> None:

@@ -17,8 +17,6 @@ from domain.events import (
 from domain.money import Quantity
 from domain.orders import OrderStatus, Origin
 from domain.reconciliation import Reconciled
-from execution import book as orders_module
-from execution import settling
 from execution.ids import OwnIds
 from execution.scripted import ScriptedVenue
 from tests.faults.world import BTC, ETH, START, intent, sell, world
@@ -27,6 +25,7 @@ from tests.unit.execution.forgetting_stage import (
     bought,
     execution,
     expired,
+    forget_sooner,
     name,
     next_life,
     scripted,
@@ -36,10 +35,7 @@ from tests.unit.execution.forgetting_stage import (
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the orders that ended two are kept, and the third takes the first away at once."""
-    for module in (settling, orders_module):  # the compiled desk reads it where it is defined
-        monkeypatch.setattr(module, "ENDED_KEPT", 2)
-    monkeypatch.setattr(orders_module, "_TOGETHER", 1)
+    forget_sooner(monkeypatch)
 
 
 @pytest.mark.usefixtures("few")
